@@ -1,0 +1,140 @@
+"""A checkpoint: a folder with config.json and one safetensors file a part. Strict, and never pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from genie_lite.errors import CheckpointError, OutputError
+from genie_lite.model.autoencoder import Autoencoder, AutoencoderConfig
+from genie_lite.model.dynamics import Dynamics, FirstFrame
+from genie_lite.model.motion import Motion, MotionConfig
+from genie_lite.model.unet import UNetConfig
+
+FORMAT = "genie_lite checkpoint 1"
+PARTS = ("autoencoder", "motion", "dynamics", "first_frame")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Shapes of all parts."""
+
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    motion: MotionConfig = MotionConfig()
+    dynamics: UNetConfig = UNetConfig()
+    first_frame: UNetConfig = UNetConfig(channels=(96, 192, 288), down_blocks=(2, 1), middle_blocks=2, up_blocks=(2, 1))
+
+
+@dataclass(slots=True)
+class Model:
+    """All parts of one checkpoint; `made` says for each part how it was trained."""
+
+    config: ModelConfig
+    autoencoder: Autoencoder
+    motion: Motion
+    dynamics: Dynamics
+    first_frame: FirstFrame
+    world: str = "landscape"
+    made: dict[str, Any] = field(default_factory=dict)
+    hash: str | None = None
+
+    @classmethod
+    def new(cls, config: ModelConfig, world: str = "landscape") -> Model:
+        """Random weights from torch's current RNG."""
+        return cls(
+            config,
+            Autoencoder(config.autoencoder),
+            Motion(config.motion),
+            Dynamics(config.dynamics),
+            FirstFrame(config.first_frame),
+            world,
+        )
+
+    def part(self, name: str) -> nn.Module:
+        """One of PARTS."""
+        module: nn.Module = getattr(self, name)
+        return module
+
+
+def save_part(folder: Path, model: Model, name: str) -> None:
+    """Writes one part (bfloat16) and the config beside it. Raises OutputError if the folder cannot be written."""
+    tensors = {
+        key: value.detach().to("cpu", torch.float32 if key.startswith("latent_") else torch.bfloat16).contiguous()
+        for key, value in model.part(name).state_dict().items()
+    }
+    config = {
+        "format": FORMAT,
+        "world": model.world,
+        "config": dataclasses.asdict(model.config),
+        "made": model.made,
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in (
+            (folder / f"{name}.safetensors", save(tensors)),
+            (folder / "config.json", (json.dumps(config, indent=2) + "\n").encode()),
+        ):
+            draft = path.with_suffix(path.suffix + ".tmp")
+            draft.write_bytes(content)
+            draft.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write the checkpoint to {folder}: {error.strerror or error}") from error
+
+
+def load_model(folder: Path, parts: tuple[str, ...] = PARTS) -> Model:
+    """Reads the named parts as float32; the others keep random weights.
+
+    Raises CheckpointError for a folder that is missing, torn, foreign, or of other shapes than its config says.
+    """
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(f"no checkpoint at {folder} (config.json is missing): give its folder with --checkpoint")
+    try:
+        stored = json.loads((folder / "config.json").read_text())
+        if stored["format"] != FORMAT:
+            raise CheckpointError(f"{folder} holds {stored['format']!r}, this version reads {FORMAT!r}")
+        model = Model.new(_config(ModelConfig, stored["config"]), str(stored["world"]))
+        model.made = dict(stored["made"])
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{folder / 'config.json'} is not a checkpoint's config ({error})") from error
+    digest = hashlib.sha256()
+    for name in parts:
+        path = folder / f"{name}.safetensors"
+        try:
+            content = path.read_bytes()
+            state = {key: value.float() for key, value in load(content).items()}
+            model.part(name).load_state_dict(state, strict=True)
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+        except (SafetensorError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"{path} is damaged or belongs to another config ({reason})") from error
+        digest.update(content)
+        model.part(name).eval()
+    model.hash = digest.hexdigest()[:16]
+    return model
+
+
+def _config(kind: type, values: dict[str, Any]) -> Any:
+    """Builds a frozen config from JSON, refusing unknown and missing keys."""
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    if set(values) != set(known):
+        raise ValueError(f"keys {sorted(set(values) ^ set(known))} are unknown or missing")
+    built = {}
+    for name, value in values.items():
+        default = getattr(kind(), name)
+        if dataclasses.is_dataclass(default):
+            built[name] = _config(type(default), value)
+        elif isinstance(default, tuple):
+            built[name] = tuple(int(v) for v in value)
+        else:
+            built[name] = type(default)(value)
+    return kind(**built)

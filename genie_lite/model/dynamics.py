@@ -1,0 +1,62 @@
+"""Dynamics: an action-conditioned latent flow over the next latent, predicting the clean latent (x-prediction).
+
+A noisy latent at flow time t is t * clean + (1 - t) * noise: t = 0 is pure noise, t = 1 the latent itself
+(rectified flow, Liu et al. 2022). Context latents may be noisy too, with the level as an input (noise augmentation as
+in GameNGen, Valevski et al. 2024), so that the network learns to repair its own errors.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genie_lite.actions import ACTION_DIM, PITCH_LIMIT
+from genie_lite.conditions import CONDITIONS_DIM
+from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS
+from genie_lite.model.motion import MOTION_DIM
+from genie_lite.model.unet import UNet, UNetConfig
+
+CONTEXT_FRAMES = 4
+_HINT_CHANNELS = 4 * 16
+_VECTOR = ACTION_DIM + MOTION_DIM + 1 + CONDITIONS_DIM + 2
+
+
+class Dynamics(nn.Module):
+    """Next latent from the last four, the memory hint, and a vector (see `dynamics_vector`)."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unet = UNet(config, LATENT_CHANNELS * (CONTEXT_FRAMES + 1) + _HINT_CHANNELS, LATENT_CHANNELS, _VECTOR)
+
+    def forward(self, noisy: Tensor, context: Tensor, hint: Tensor, vector: Tensor) -> Tensor:
+        """noisy: B 16 18 32; context: B 64 18 32, oldest first; hint: B 4 72 128; vector: B 32. Returns B 16 18 32."""
+        inputs = torch.cat([noisy, context, F.pixel_unshuffle(hint, 4)], 1)
+        change = self.unet(inputs, vector)
+        return (context[:, -LATENT_CHANNELS:] + change).clamp(-LATENT_BOUND, LATENT_BOUND)
+
+
+def dynamics_vector(
+    action: Tensor, motion: Tensor, pitch: Tensor, conditions: Tensor, time: Tensor, context_noise: Tensor
+) -> Tensor:
+    """Joins action B 6, motion B 5, pitch B 1 (radians), conditions B 18, flow time B 1, context noise B 1: B 32."""
+    return torch.cat([action, motion, pitch / PITCH_LIMIT, conditions, time, context_noise], 1)
+
+
+class FirstFrame(nn.Module):
+    """The first latent of a world from conditions alone: the same kind of flow, run for many steps, once."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unet = UNet(config, LATENT_CHANNELS + 2, LATENT_CHANNELS, CONDITIONS_DIM + 1)
+        rows, columns = torch.meshgrid(torch.linspace(-1, 1, 18), torch.linspace(-1, 1, 32), indexing="ij")
+        self.position: Tensor
+        self.register_buffer("position", torch.stack([rows, columns])[None], persistent=False)
+
+    def forward(self, noisy: Tensor, conditions: Tensor, time: Tensor) -> Tensor:
+        """noisy: B 16 18 32; conditions: B 18; time: B 1. Returns the clean latent B 16 18 32."""
+        position = self.position.expand(len(noisy), -1, -1, -1)
+        clean = self.unet(torch.cat([noisy, position.to(noisy.dtype)], 1), torch.cat([conditions, time], 1))
+        return clean.clamp(-LATENT_BOUND, LATENT_BOUND)
