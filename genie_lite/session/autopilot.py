@@ -1,0 +1,63 @@
+"""A walker that needs no player: it goes somewhere, now and then looks around, rests or runs, and turns at walls."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from genie_lite.actions import STEPS_PER_SECOND, Action
+from genie_lite.camera import Pose
+from genie_lite.engine.protocol import Frame
+
+STRIDES = (("walk", 6), ("run", 1), ("rest", 1), ("look around", 2))
+"""What it does for a few seconds, and how often relative to the others."""
+
+PROGRESS = 0.02
+"""Metres a step below which a walker counts as stuck."""
+
+PATIENCE = STEPS_PER_SECOND // 2
+
+
+class Autopilot:
+    """The same seed and the same frames give the same actions."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._mode, self._left = "walk", 3 * STEPS_PER_SECOND
+        self._turn, self._look, self._goal_turn = 0.0, 0.0, 0.0
+        self._stuck = 0
+        self._last: Pose | None = None
+
+    def action(self, frame: Frame) -> Action:
+        """What to do, having seen this frame."""
+        self._notice_wall(frame.pose)
+        if self._left == 0:
+            self._choose()
+        self._left -= 1
+        self._turn += (self._goal_turn - self._turn) * 0.15
+        look = _clamped(-2.0 * frame.pose.pitch + self._look)
+        forward = 1.0 if self._mode in ("walk", "run") else 0.0
+        return Action(forward=forward, turn=_clamped(self._turn), look=look, run=self._mode == "run")
+
+    def _choose(self) -> None:
+        names, weights = zip(*STRIDES, strict=True)
+        self._mode = self._random.choices(names, weights)[0]
+        seconds = {"walk": (2, 5), "run": (1, 3), "rest": (1, 2), "look around": (2, 4)}[self._mode]
+        self._left = round(self._random.uniform(*seconds) * STEPS_PER_SECOND)
+        sharpest = {"walk": 0.18, "run": 0.08, "rest": 0.0, "look around": 0.7}[self._mode]
+        self._goal_turn = self._random.uniform(-sharpest, sharpest)
+        self._look = self._random.uniform(-0.25, 0.25) if self._mode == "look around" else 0.0
+
+    def _notice_wall(self, pose: Pose) -> None:
+        """Half a second without progress means that something is in the way: turn to one side and go on."""
+        walking = self._mode in ("walk", "run")
+        moved = math.inf if self._last is None else math.hypot(pose.x - self._last.x, pose.y - self._last.y)
+        self._last = pose
+        self._stuck = self._stuck + 1 if walking and moved < PROGRESS else 0
+        if self._stuck >= PATIENCE:
+            self._mode, self._left, self._stuck = "turn away", STEPS_PER_SECOND, 0
+            self._goal_turn = self._random.choice((-1.0, 1.0)) * self._random.uniform(0.6, 1.0)
+
+
+def _clamped(value: float) -> float:
+    return min(1.0, max(-1.0, value))

@@ -1,0 +1,191 @@
+"""One session in a dreamed world: when it begins, pauses and ends. Counts world time; knows no window, disk, clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from genie_lite.actions import STEPS_PER_SECOND, Action
+from genie_lite.engine.protocol import Engine, Frame, Start
+from genie_lite.session.coherence import CoherenceMeter
+
+DEFAULT_CAP = 60.0
+"""Seconds of world time that a visit lasts."""
+
+WARNING = 10.0
+"""Seconds before the end from which on the player is warned."""
+
+LOST_AFTER = 3
+"""So many seconds in a row below the floor end a session for lack of coherence."""
+
+
+class State(StrEnum):
+    """Where a session stands."""
+
+    IDLE = "idle"
+    WARMING_UP = "warming_up"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class EndReason(StrEnum):
+    """Why a session ended."""
+
+    CAP = "cap"
+    QUIT = "quit"
+    COHERENCE = "coherence"
+    ERROR = "error"
+
+
+class Observer(Protocol):
+    """Told of everything that happens, such as a recorder. What it raises ends the session like an engine's error."""
+
+    def on_start(self, session: SessionManager, frame: Frame) -> None:
+        """An episode began with this frame."""
+        ...
+
+    def on_step(self, action: Action, frame: Frame) -> None:
+        """The engine consumed the action and drew the frame."""
+        ...
+
+    def on_end(self, session: SessionManager) -> None:
+        """The episode ended; `session.end_reason` says why."""
+        ...
+
+
+class SessionManager:
+    """Drives an engine through idle -> warming_up -> running <-> paused -> ended, and back by `restart`.
+
+    cap: seconds of world time (steps / 24), 0 for no end. floor: a coherence score; after three whole seconds
+    below it the session ends (0 never does). An exception of the engine or of an observer ends it as well, and is
+    kept in `error`. Raises ValueError for a negative cap or a floor outside [0, 1].
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        start: Start,
+        seed: int,
+        *,
+        cap: float = DEFAULT_CAP,
+        floor: float = 0.0,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        if cap < 0 or not 0 <= floor <= 1:
+            raise ValueError(f"cap={cap} must not be negative and floor={floor} must be within [0, 1]")
+        self.engine, self.start, self.seed, self.cap, self.floor = engine, start, seed, cap, floor
+        self.observers = list(observers)
+        self.coherence = CoherenceMeter()
+        self.state = State.IDLE
+        self.steps = 0
+        self.restarts = 0
+        self.frame: Frame | None = None
+        self.end_reason: EndReason | None = None
+        self.error: Exception | None = None
+
+    @property
+    def world_time(self) -> float:
+        """Seconds lived in this world; pauses are no part of it."""
+        return self.steps / STEPS_PER_SECOND
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds of world time until the cap, None when there is none."""
+        return max(0.0, self.cap - self.world_time) if self.cap else None
+
+    @property
+    def warning(self) -> bool:
+        """True in the last ten seconds before the cap, while the session lives."""
+        left = self.time_left
+        return self.state in (State.RUNNING, State.PAUSED) and left is not None and left <= WARNING
+
+    def begin(self) -> None:
+        """Warms the engine up and draws the first frame; `running` afterwards, or `ended` by an error."""
+        self._require(State.IDLE)
+        self.state = State.WARMING_UP
+        try:
+            self.engine.warm_up()
+        except Exception as error:
+            self._fail(error)
+        else:
+            self._reset()
+
+    def step(self, action: Action) -> None:
+        """One step of world time while running."""
+        self._require(State.RUNNING)
+        self._advance(action)
+
+    def single_step(self, action: Action) -> None:
+        """One step of world time while paused; stays paused unless that was the last one."""
+        self._require(State.PAUSED)
+        self._advance(action)
+
+    def pause(self) -> None:
+        """Stops world time; does nothing unless running."""
+        if self.state is State.RUNNING:
+            self.state = State.PAUSED
+
+    def resume(self) -> None:
+        """Goes on after a pause; does nothing unless paused."""
+        if self.state is State.PAUSED:
+            self.state = State.RUNNING
+
+    def end(self, reason: EndReason) -> None:
+        """Ends the session; the first reason stays."""
+        if self.state is State.ENDED:
+            return
+        self.state, self.end_reason = State.ENDED, reason
+        for observer in self.observers:
+            try:
+                observer.on_end(self)
+            except Exception as error:
+                self.end_reason, self.error = EndReason.ERROR, self.error or error
+
+    def restart(self) -> None:
+        """Begins the same world anew, whatever came before; an unfinished episode ends as `quit` first."""
+        if self.state in (State.IDLE, State.WARMING_UP):
+            raise RuntimeError("a session that has not begun cannot restart")
+        self.end(EndReason.QUIT)
+        self.restarts += 1
+        self._reset()
+
+    def _reset(self) -> None:
+        self.steps, self.end_reason, self.error = 0, None, None
+        self.coherence.reset()
+        try:
+            self.frame = self.engine.reset(self.start, self.seed)
+            self.coherence.update(self.frame)
+            self.state = State.RUNNING
+            for observer in self.observers:
+                observer.on_start(self, self.frame)
+        except Exception as error:
+            self._fail(error)
+
+    def _advance(self, action: Action) -> None:
+        try:
+            self.frame = self.engine.step(action)
+            self.steps += 1
+            self.coherence.update(self.frame)
+            for observer in self.observers:
+                observer.on_step(action, self.frame)
+        except Exception as error:
+            self._fail(error)
+            return
+        if self.cap and self.world_time >= self.cap:
+            self.end(EndReason.CAP)
+        elif self._lost():
+            self.end(EndReason.COHERENCE)
+
+    def _lost(self) -> bool:
+        last = self.coherence.curve[-LOST_AFTER:]
+        return self.floor > 0 and len(last) == LOST_AFTER and max(last) < self.floor
+
+    def _fail(self, error: Exception) -> None:
+        self.error = error
+        self.end(EndReason.ERROR)
+
+    def _require(self, state: State) -> None:
+        if self.state is not state:
+            raise RuntimeError(f"the session is {self.state}, not {state}")
