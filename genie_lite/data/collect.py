@@ -36,7 +36,7 @@ class Options:
     split: Literal["train", "validation", "test"] = "train"
     """Which seeds to use: those of different splits never overlap."""
     episodes: int = 200
-    """How many episodes the split shall have, those already there included."""
+    """How many episodes there shall be from --seed on, those already there included."""
     steps: int = 240
     """Frames an episode, 24 a second."""
     pictures: int = 2
@@ -86,7 +86,8 @@ def main(options: Options) -> int:
     rate = done.frames / done.seconds if done.seconds else 0.0
     Console(stderr=True).print(
         f"{done.episodes} episodes, {done.frames} frames recorded ({rate:.0f} frames/s, {done.bytes / 1e6:.0f} MB), "
-        f"{done.kept} were there already: {options.out / options.split}"
+        f"{done.kept} were there already: {options.out / options.split}",
+        soft_wrap=True,
     )
     return 0
 
@@ -105,7 +106,7 @@ def collect(options: Options, progress: bool = True) -> Collected:
             missing.append(seed)
     episodes = frames = size = 0
     failures: list[str] = []
-    with _progress_bar(not progress) as bar:
+    with _progress_bar(progress and bool(missing)) as bar:
         task = bar.add_task(options.split, total=len(missing) * options.steps, rate="-")
         for seed, outcome in _outcomes(options, missing):
             if isinstance(outcome, str):
@@ -220,7 +221,7 @@ def _attempt(world: Any, options: Options, seed: int) -> Outcome:
         return f"{type(error).__name__}: {error}"
 
 
-def _progress_bar(disable: bool) -> Progress:
+def _progress_bar(shown: bool) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -231,4 +232,4 @@ def _progress_bar(disable: bool) -> Progress:
         TextColumn("frames  {task.fields[rate]} frames/s"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True), disable=disable)
+    return Progress(*columns, console=Console(stderr=True), disable=not shown)

@@ -135,7 +135,10 @@ def clean_drafts(folder: Path) -> None:
 
 
 def read_episode(path: Path) -> Episode:
-    """The episode, its arrays read-only views of the mapped file. Raises DataError for anything but a whole episode."""
+    """The episode, its arrays views of the mapped file: what is written into them never reaches the disk.
+
+    Raises DataError for anything but a whole episode.
+    """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as probe:
             size = int.from_bytes(probe[:8], "little")
@@ -145,7 +148,7 @@ def read_episode(path: Path) -> Episode:
             about = json.loads(header.pop("__metadata__")["episode"])
             if about.pop("version") != VERSION:
                 raise ValueError(f"it is not of version {VERSION}")
-            data = np.memmap(file, np.uint8, "r", offset=0)[8 + size :]
+            data = np.memmap(file, np.uint8, "c")[8 + size :]
         fields: dict[str, Any] = _views(data, header) | about
         return Episode(**fields)
     except OSError as error:
