@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
+import time
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -361,6 +364,21 @@ def test_a_stopped_collection_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in paths] == before
     assert paths[2].stat().st_mtime_ns == kept
     assert not draft.exists()
+
+
+def test_a_killed_collection_loses_only_the_episode_at_work(tmp_path: Path) -> None:
+    code = "from pathlib import Path; from genie_lite.data.collect import *; "
+    code += f"collect(Options(world='counting', out=Path({str(tmp_path)!r}), episodes=500, steps=40), progress=False)"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while process.poll() is None and len(list(tmp_path.glob("train/[0-9]*"))) < 3:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    there = len(list_episodes(tmp_path, "train"))
+    assert 3 <= there < 500
+    done = collect(options(tmp_path, steps=40, pictures=2, episodes=there + 1), progress=False)
+    assert (done.kept, done.episodes) == (there, 1)
+    assert all(not p.name.endswith(".tmp") for p in (tmp_path / "train").iterdir())
 
 
 def test_a_folder_of_another_collection_is_left_alone(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from genie_lite.actions import ACTION_DIM
+from genie_lite.actions import ACTION_DIM, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.data.episodes import PICTURE_HEIGHT, PICTURE_WIDTH, Episode, compact_depth, nearest
@@ -27,44 +28,60 @@ def record_episode(
     conditions = getattr(world, "sample_conditions", random_conditions)(choose_conditions)
     policy = pick_policy(choose_policy, steps)
     drift = ConditionsDrift(choose_drift, conditions, steps)
-    instants = np.sort(choose_pictures.choice(steps, min(pictures, steps), replace=False)).astype(np.int64)
-    shots = np.empty((len(instants), PICTURE_HEIGHT, PICTURE_WIDTH, 3), np.uint8)
-    frames = np.empty((steps, FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
-    depth = np.empty((steps, THUMB_HEIGHT, THUMB_WIDTH), np.float32)
-    poses = np.empty((steps, 5), np.float32)
-    actions = np.empty((steps, ACTION_DIM), np.float32)
-    weather = np.empty((steps, CONDITIONS_DIM), np.float32)
-
+    tape = _Tape(steps, np.sort(choose_pictures.choice(steps, min(pictures, steps), replace=False)))
     frame, info = world.reset(seed=seed, options={"conditions": conditions})
-    ended, taken = False, 0
+    ended = False
     for t in range(steps):
-        frames[t] = frame
-        depth[t] = nearest(info["depth"])
-        poses[t] = info["pose"].to_array()
-        weather[t] = info["conditions"].to_array()
-        actions[t] = policy.act(info.get("blocked", False)).to_array()
-        if taken < len(instants) and instants[taken] == t:
-            shots[taken] = world.picture(PICTURE_WIDTH, PICTURE_HEIGHT)
-            taken += 1
+        action = policy.act(info.get("blocked", False))
+        tape.add(world, frame, info, action)
         if ended or t + 1 == steps:
             break
         following = drift.at(t + 1)
         if following is not conditions:
             conditions = following
             world.set_conditions(conditions)
-        frame, _, terminated, truncated, info = world.step(actions[t])
+        frame, _, terminated, truncated, info = world.step(action.to_array())
         ended = terminated or truncated
     return Episode(
-        frames=frames[: t + 1],
-        depth=compact_depth(depth[: t + 1]),
-        poses=poses[: t + 1],
-        actions=actions[: t + 1],
-        conditions=weather[: t + 1],
-        pictures=shots[:taken],
-        picture_index=instants[:taken],
-        world=name,
-        seed=seed,
-        split=split,
-        policy=policy.name,
-        recipe=recipe,
+        **tape.tensors(), world=name, seed=seed, split=split, policy=policy.name, recipe=recipe
     )
+
+
+class _Tape:
+    """Room for a whole episode, so that a frame costs one copy."""
+
+    def __init__(self, steps: int, instants: NDArray[np.int64]) -> None:
+        self._length, self._taken = 0, 0
+        self._frames = np.empty((steps, FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
+        self._depth = np.empty((steps, THUMB_HEIGHT, THUMB_WIDTH), np.float32)
+        self._poses = np.empty((steps, 5), np.float32)
+        self._actions = np.empty((steps, ACTION_DIM), np.float32)
+        self._conditions = np.empty((steps, CONDITIONS_DIM), np.float32)
+        self._pictures = np.empty((len(instants), PICTURE_HEIGHT, PICTURE_WIDTH, 3), np.uint8)
+        self._instants = instants.astype(np.int64)
+
+    def add(self, world: Any, frame: NDArray[np.uint8], info: dict[str, Any], action: Action) -> None:
+        """Keeps what the world shows now and the action that comes next."""
+        t = self._length
+        self._frames[t] = frame
+        self._depth[t] = nearest(info["depth"])
+        self._poses[t] = info["pose"].to_array()
+        self._actions[t] = action.to_array()
+        self._conditions[t] = info["conditions"].to_array()
+        if self._taken < len(self._instants) and self._instants[self._taken] == t:
+            self._pictures[self._taken] = world.picture(PICTURE_WIDTH, PICTURE_HEIGHT)
+            self._taken += 1
+        self._length += 1
+
+    def tensors(self) -> dict[str, Any]:
+        """What was kept, by the names of `Episode`."""
+        n, k = self._length, self._taken
+        return {
+            "frames": self._frames[:n],
+            "depth": compact_depth(self._depth[:n]),
+            "poses": self._poses[:n],
+            "actions": self._actions[:n],
+            "conditions": self._conditions[:n],
+            "pictures": self._pictures[:k],
+            "picture_index": self._instants[:k],
+        }
