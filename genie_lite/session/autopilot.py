@@ -9,8 +9,13 @@ from genie_lite.actions import STEPS_PER_SECOND, Action
 from genie_lite.camera import Pose
 from genie_lite.engine.protocol import Frame
 
-STRIDES = (("walk", 6), ("run", 1), ("rest", 1), ("look around", 2))
-"""What it does for a few seconds, and how often relative to the others."""
+MODES = {
+    "walk": (6, 2.0, 5.0, 0.18),
+    "run": (1, 1.0, 3.0, 0.08),
+    "rest": (1, 1.0, 2.0, 0.0),
+    "look around": (2, 2.0, 4.0, 0.7),
+}
+"""How often relative to the others, at least and at most how many seconds, and the sharpest turn."""
 
 PROGRESS = 0.02
 """Metres a step below which a walker counts as stuck."""
@@ -40,11 +45,10 @@ class Autopilot:
         return Action(forward=forward, turn=_clamped(self._turn), look=look, run=self._mode == "run")
 
     def _choose(self) -> None:
-        names, weights = zip(*STRIDES, strict=True)
-        self._mode = self._random.choices(names, weights)[0]
-        seconds = {"walk": (2, 5), "run": (1, 3), "rest": (1, 2), "look around": (2, 4)}[self._mode]
-        self._left = round(self._random.uniform(*seconds) * STEPS_PER_SECOND)
-        sharpest = {"walk": 0.18, "run": 0.08, "rest": 0.0, "look around": 0.7}[self._mode]
+        shares = [share for share, *_ in MODES.values()]
+        self._mode = self._random.choices(list(MODES), shares)[0]
+        _, shortest, longest, sharpest = MODES[self._mode]
+        self._left = round(self._random.uniform(shortest, longest) * STEPS_PER_SECOND)
         self._goal_turn = self._random.uniform(-sharpest, sharpest)
         self._look = self._random.uniform(-0.25, 0.25) if self._mode == "look around" else 0.0
 

@@ -1,0 +1,150 @@
+"""What `play` and `worlds view` share: the flags of a visit, and a session in a window or off-screen."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from genie_lite.conditions import BIOMES, STRENGTHS, Conditions, biome
+from genie_lite.engine.protocol import Engine, Start
+from genie_lite.errors import DisplayError, UsageError
+from genie_lite.recording.report import prepare_folder, session_report, write_report
+from genie_lite.session.frametimes import FrameTimes
+from genie_lite.session.manager import DEFAULT_CAP, SessionManager
+
+CONDITION_FLAGS = ("hour", *STRENGTHS)
+UNSEEN_DRIVERS = ("dummy", "offscreen")
+"""SDL video drivers that open a window nobody can see."""
+
+
+@dataclass(frozen=True)
+class VisitOptions:
+    """Flags of every visit to a world."""
+
+    biome: str = "meadow"
+    """meadow, autumn, snow, desert, volcanic, tropical, marsh or alien"""
+    hour: float = 12.0
+    """Time of day, 0 to 24."""
+    fog: float = 0.1
+    """Fog, 0 to 1, like the strengths that follow."""
+    rain: float = 0.0
+    """Rain."""
+    snowfall: float = 0.0
+    """Falling snow."""
+    clouds: float = 0.3
+    """Cloud cover."""
+    vegetation: float = 0.5
+    """How much grows."""
+    ruggedness: float = 0.4
+    """From flat to mountainous."""
+    water: float = 0.3
+    """Lakes and rivers."""
+    settlement: float = 0.2
+    """Houses and ruins."""
+    seed: int | None = None
+    """The same seed gives the same world; a new one each time if left out."""
+    cap: float | None = None
+    """Seconds of world time until the visit ends (60 if left out), 0 for no end."""
+    floor: float = 0.0
+    """End the visit when coherence stays below this score, 0 to 1; 0 never does."""
+    off_screen: bool = False
+    """No window: an autopilot walks, and a video and a report are written."""
+    seconds: float | None = None
+    """Off-screen only: how long to walk (until the cap if left out)."""
+    out: Path | None = None
+    """Folder for video, report and screenshots (sessions/TIME if left out)."""
+
+    def conditions(self) -> Conditions:
+        """The conditions asked for. Raises UsageError for an unknown biome or a value out of range."""
+        if self.biome not in BIOMES:
+            raise UsageError(f"--biome {self.biome!r} is unknown; choose one of {', '.join(BIOMES)}")
+        try:
+            return biome(self.biome, **{name: getattr(self, name) for name in CONDITION_FLAGS})
+        except ValueError as error:
+            raise UsageError(f"{error}; see --help for the flags") from error
+
+    def conditions_given(self) -> bool:
+        """True if any condition differs from its default."""
+        defaults = {f.name: f.default for f in fields(self)}
+        return any(getattr(self, name) != defaults[name] for name in ("biome", *CONDITION_FLAGS))
+
+    def visit_cap(self) -> float:
+        """The cap in seconds; a longer --seconds stretches the default. Raises UsageError for senseless times."""
+        for name in ("cap", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < float("inf"):
+                raise UsageError(f"--{name} {value:g} is not a time; give 0 or more seconds")
+        if self.seconds == 0 or (self.off_screen and self.cap == 0 and self.seconds is None):
+            raise UsageError("an off-screen walk needs an end; give --seconds above 0")
+        return max(DEFAULT_CAP, self.seconds or 0.0) if self.cap is None else self.cap
+
+
+def visit(options: VisitOptions, start: Start, make_engine: Callable[[], Engine]) -> int:
+    """Plays one session as asked and writes its report; returns the exit status.
+
+    Without a display it says so and goes off-screen. Raises what `make_engine` raises, OutputError, UsageError, and
+    the error that ended the session, if one did.
+    """
+    cap = options.visit_cap()
+    if not 0 <= options.floor <= 1:
+        raise UsageError(f"--floor {options.floor:g} is outside 0 to 1; 0 never ends a visit")
+    seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
+    out = options.out or Path("sessions") / time.strftime("%Y%m%d-%H%M%S")
+
+    def session(engine: Engine) -> SessionManager:
+        return SessionManager(engine, start, seed, cap=cap, floor=options.floor)
+
+    if not options.off_screen:
+        if display_expected():
+            try:
+                return _in_window(lambda: session(make_engine()), out)
+            except DisplayError as error:
+                print(f"{error}", file=sys.stderr)
+        else:
+            print("no display here, so the autopilot walks and a video is written", file=sys.stderr)
+    return _off_screen(lambda: session(make_engine()), options.seconds or 0.0, out)
+
+
+def display_expected() -> bool:
+    """False where a window cannot or would not be seen."""
+    if os.environ.get("SDL_VIDEODRIVER") in UNSEEN_DRIVERS:
+        return False
+    linux = sys.platform.startswith("linux")
+    return not linux or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _in_window(make_session: Callable[[], SessionManager], out: Path) -> int:
+    from genie_lite.play.loop import PlayLoop, show_waking
+    from genie_lite.play.window import Window
+
+    with Window() as window:
+        show_waking(window)
+        loop = PlayLoop(make_session(), window, out)
+        loop.run()
+    return _finish(loop.session, loop.times, out)
+
+
+def _off_screen(make_session: Callable[[], SessionManager], seconds: float, out: Path) -> int:
+    from genie_lite.play.offscreen import VIDEO, walk
+
+    prepare_folder(out)
+    session = make_session()
+    times = walk(session, seconds, out)
+    print(f"video   {out / VIDEO}")
+    return _finish(session, times, out)
+
+
+def _finish(session: SessionManager, times: FrameTimes, out: Path) -> int:
+    """Writes the report, says how it went, and raises the error that ended the session, if one did."""
+    path = write_report(out, session_report(session, times))
+    print(f"report  {path}")
+    summary = f"{session.world_time:.1f} s of world time, coherence {session.coherence.score:.2f}"
+    print(f"ended   {session.end_reason}: {summary}")
+    if session.error is not None:
+        raise session.error
+    return 0

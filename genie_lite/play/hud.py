@@ -1,0 +1,126 @@
+"""What is drawn over the picture while playing: time left, frame rate, coherence, keys and short messages."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pygame
+
+from genie_lite.actions import Action
+from genie_lite.play.panels import ACCENT, AMBER, DIM, INK, RED, Colour, Panels
+
+MARGIN = 18
+PRESSED = 0.1
+"""An axis beyond this lights its key."""
+
+
+@dataclass(frozen=True)
+class HudView:
+    """What the HUD shows. time_left in seconds (None: no end); fps as measured; score in [0, 1]."""
+
+    time_left: float | None
+    warning: bool
+    fps: float
+    action: Action
+    score: float
+    message: str = ""
+
+
+class Hud:
+    """Draws a HudView; panels are rendered again only when their text changes."""
+
+    def draw(self, surface: pygame.Surface, picture: pygame.Rect, panels: Panels, view: HudView) -> None:
+        """Draws over the picture, which lies at `picture` on the surface."""
+        margin = panels.px(MARGIN)
+        inner = picture.inflate(-2 * margin, -2 * margin)
+        status = _status(panels, view)
+        surface.blit(status, inner.topleft)
+        coherence = _coherence(panels, view.score)
+        surface.blit(coherence, coherence.get_rect(topright=inner.topright))
+        keys = _keys(panels, view.action)
+        surface.blit(keys, keys.get_rect(bottomleft=inner.bottomleft))
+        if view.warning and view.time_left is not None:
+            countdown = _countdown(panels, math.ceil(view.time_left))
+            surface.blit(countdown, countdown.get_rect(midtop=inner.midtop))
+        if view.message:
+            message = panels.once(("message", view.message), lambda: panels.box(panels.text(view.message, 15, DIM)))
+            surface.blit(message, message.get_rect(bottomright=inner.bottomright))
+
+
+def clock(seconds: float) -> str:
+    """Seconds as minutes and seconds, rounded up: 0:47."""
+    whole = math.ceil(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def score_colour(score: float) -> Colour:
+    """Calm while the world holds, amber when it slips, red when it is going."""
+    return ACCENT if score >= 0.66 else AMBER if score >= 0.33 else RED
+
+
+def _status(panels: Panels, view: HudView) -> pygame.Surface:
+    left = "" if view.time_left is None else clock(view.time_left)
+    fps = f"{view.fps:.0f} fps"
+
+    def draw() -> pygame.Surface:
+        parts = [panels.text(fps, 15, DIM)]
+        if left:
+            parts.insert(0, panels.text(left, 25, AMBER if view.warning else INK))
+        return panels.box(panels.row(parts, 14))
+
+    return panels.once(("status", left, fps, view.warning), draw)
+
+
+def _coherence(panels: Panels, score: float) -> pygame.Surface:
+    shown = f"{score:.2f}"
+
+    def draw() -> pygame.Surface:
+        bar = panels.bar(score, 96, score_colour(score))
+        return panels.box(panels.row([panels.text("coherence", 15, DIM), bar, panels.text(shown, 17)], 12))
+
+    return panels.once(("coherence", shown), draw)
+
+
+def _countdown(panels: Panels, seconds: int) -> pygame.Surface:
+    words = "last second" if seconds <= 1 else f"{seconds} seconds left"
+    return panels.once(("countdown", words), lambda: panels.box(panels.text(words, 21, AMBER)))
+
+
+def _keys(panels: Panels, action: Action) -> pygame.Surface:
+    lit = (
+        action.forward > PRESSED,
+        action.strafe < -PRESSED,
+        action.forward < -PRESSED,
+        action.strafe > PRESSED,
+        action.turn < -PRESSED,
+        action.turn > PRESSED,
+        action.look > PRESSED,
+        action.look < -PRESSED,
+        action.jump,
+        action.run,
+    )
+
+    def draw() -> pygame.Surface:
+        w, a, s, d, left, right, up, down, jump, run = lit
+        walk = _cross(panels, panels.key("W", w), [panels.key(k, on) for k, on in zip("ASD", (a, s, d), strict=True)])
+        arrows = [_arrow(panels, angle, on) for angle, on in ((180, left), (270, down), (0, right))]
+        turn = _cross(panels, _arrow(panels, 90, up), arrows)
+        wide = panels.column([panels.key("run", run, 58), panels.key("jump", jump, 58)], 4)
+        return panels.row([walk, turn, wide], 14).convert_alpha()
+
+    return panels.once(("keys", lit), draw)
+
+
+def _cross(panels: Panels, top: pygame.Surface, below: list[pygame.Surface]) -> pygame.Surface:
+    return panels.column([top, panels.row(below, 4)], 4)
+
+
+def _arrow(panels: Panels, angle: int, pressed: bool) -> pygame.Surface:
+    """A key cap with a small triangle pointing right at 0 degrees, up at 90."""
+    surface = panels.key("", pressed)
+    colour = (20, 24, 30) if pressed else DIM
+    centre, radius = pygame.Vector2(surface.get_rect().center), panels.px(6)
+    points = [centre + pygame.Vector2(radius, 0).rotate(turn - angle) for turn in (0, 125, -125)]
+    pygame.draw.polygon(surface, colour, points)
+    return surface
