@@ -18,7 +18,7 @@ WORLDS = {
 
 
 def make_world(name: str) -> gymnasium.Env[Any, Any]:
-    """A fresh world, uint8 (144, 256, 3) frames for float32 (6,) actions; `info` holds pose, depth, conditions, blocked.
+    """A fresh world: uint8 (144, 256, 3) frames for float32 (6,) actions; `info`: pose, depth, conditions, blocked.
 
     Raises UsageError for an unknown name and RenderError where the packages for simulating (or OpenGL) are missing.
     """

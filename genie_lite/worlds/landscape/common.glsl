@@ -1,0 +1,21 @@
+#version 330
+// The camera and the air, shared by all shaders. Directions are unit vectors in world axes (x east, y north, z up).
+uniform mat4 u_camera;        // from metres relative to the eye to clip space
+uniform vec3 u_eye;
+uniform vec3 u_zenith, u_horizon, u_glow, u_sun_colour, u_skylight;
+uniform vec3 u_light_dir, u_sun_dir, u_moon_dir;
+uniform float u_night, u_clear, u_visibility, u_view_distance;
+
+vec3 sky_colour(vec3 dir) {
+    float up = max(dir.z, 0.0);
+    vec3 base = mix(u_horizon, u_zenith, 1.0 - exp(-3.2 * up));
+    float toward = 0.5 + 0.5 * dot(dir, u_sun_dir);
+    float warm = toward * toward;
+    warm *= warm * warm;
+    return mix(base, u_glow, warm * exp(-3.0 * up) * 0.85);
+}
+
+vec3 shade(vec3 normal) {
+    float sun = max(dot(normal, u_light_dir) * 0.85 + 0.15, 0.0);
+    return u_skylight * (0.82 + 0.3 * normal.z) + u_sun_colour * sun;
+}
