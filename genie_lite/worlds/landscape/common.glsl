@@ -4,15 +4,20 @@ uniform mat4 u_camera;        // from metres relative to the eye to clip space
 uniform vec3 u_eye;
 uniform vec3 u_zenith, u_horizon, u_glow, u_sun_colour, u_skylight;
 uniform vec3 u_light_dir, u_sun_dir, u_moon_dir;
-uniform float u_night, u_clear, u_visibility, u_view_distance;
+uniform float u_night, u_clear, u_visibility;          // visibility: metres to where all is haze
+
+float toward_sun(vec3 dir) {
+    float toward = 0.5 + 0.5 * dot(dir, u_sun_dir);
+    toward *= toward;
+    return 0.85 * toward * toward * toward;
+}
+
+vec3 horizon_colour(vec3 dir) { return mix(u_horizon, u_glow, toward_sun(dir)); }
 
 vec3 sky_colour(vec3 dir) {
     float up = max(dir.z, 0.0);
     vec3 base = mix(u_horizon, u_zenith, 1.0 - exp(-3.2 * up));
-    float toward = 0.5 + 0.5 * dot(dir, u_sun_dir);
-    float warm = toward * toward;
-    warm *= warm * warm;
-    return mix(base, u_glow, warm * exp(-3.0 * up) * 0.85);
+    return mix(base, u_glow, toward_sun(dir) * exp(-3.0 * up));
 }
 
 vec3 shade(vec3 normal) {

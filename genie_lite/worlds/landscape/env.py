@@ -26,7 +26,7 @@ from genie_lite.worlds.landscape.walker import EYE_HEIGHT, Walker
 Observation = NDArray[np.uint8]
 
 _SIZE = (FRAME_WIDTH, FRAME_HEIGHT)
-_LEVEL_DISTANCES = (85.0, 165.0)
+_LEVEL_DISTANCES = (60.0, 125.0)
 _CACHED_TILES = 500
 _REACH = int(VIEW_DISTANCE // TILE) + 1
 

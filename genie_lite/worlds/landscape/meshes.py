@@ -111,7 +111,7 @@ def pine(level: int, snow: bool = False) -> Mesh:
     green, tint = "3F7D4F", 0.9
     if level == 2:
         return paint(lathe(4, (1.7, 0.6), (0, 7.0)), "B9CBD4" if snow else green, 0.3 if snow else tint)
-    sides, trunk = (6, 4) if level == 0 else (5, 3)
+    sides, trunk = (6, 4) if level == 0 else (4, 3)
     stem = paint(lathe(trunk, (0.32, -0.4), (0.22, 1.6)), "6B4A35")
     layers = ((2.1, 1.1, 3.6), (1.65, 2.7, 5.3), (1.1, 4.3, 7.2)) if level == 0 else ((2.0, 1.0, 4.4), (1.35, 3.2, 7.2))
     cones = [paint(lathe(sides, (r, a), (0, b)), green, tint, shade=(s, s)) for (r, a, b), s in zip(layers, (0.86, 0.96, 1.08), strict=False)]
@@ -124,13 +124,13 @@ def broadleaf(level: int, tall: bool) -> Mesh:
     height, squash = (4.9, 1.35) if tall else (4.1, 0.92)
     if level == 2:
         return paint(blob(2.1, height - 0.4, squash * 1.15, 3, 0.1, full=False), "6FAE4A", 1.0)
-    stem = paint(lathe(5 if level == 0 else 3, (0.34, -0.4), (0.2, height - 1.2)), "70503A")
+    stem = paint(lathe(4 if level == 0 else 3, (0.34, -0.4), (0.2, height - 1.2)), "70503A")
     if level == 1:
-        return join(stem, paint(blob(2.1, height, squash, 3), "6FAE4A", 1.0, shade=(0.78, 1.1)))
+        return join(stem, paint(blob(2.15, height, squash, 3, full=False), "6FAE4A", 1.0, shade=(0.78, 1.1)))
     crown = [paint(blob(1.95, height, squash, 3), "6FAE4A", 1.0, shade=(0.72, 1.1))]
-    crown.append(paint(moved(blob(1.25, height + 0.7, squash, 5), 1.25, 0.5), "6FAE4A", 1.0, shade=(0.8, 1.14)))
+    crown.append(paint(moved(blob(1.4, height + 0.7, squash, 5, full=False), 1.25, 0.5), "6FAE4A", 1.0, shade=(0.8, 1.14)))
     if not tall:
-        crown.append(paint(moved(blob(1.15, height - 0.4, squash, 6), -1.3, -0.7), "6FAE4A", 1.0, shade=(0.76, 1.06)))
+        crown.append(paint(moved(blob(1.3, height - 0.4, squash, 6, full=False), -1.3, -0.7), "6FAE4A", 1.0, shade=(0.76, 1.06)))
     return join(stem, *crown)
 
 
@@ -201,9 +201,10 @@ def reeds(level: int) -> Mesh:
 
 
 def flowers(level: int) -> Mesh:
-    stalks = [both_sides(_blade(0.45 * math.cos(a), 0.45 * math.sin(a), 0.4)) for a in (0.4, 2.6, 4.4)]
-    heads = [moved(blob(0.17, 0.45, 0.8, 4, 0.0, full=False), 0.45 * math.cos(a), 0.45 * math.sin(a)) for a in (0.4, 2.6, 4.4)]
-    return join(paint(np.concatenate(stalks), "5E9A48"), paint(np.concatenate(heads), "F4D65A", 1.0))
+    places = [(0.45 * math.cos(a), 0.45 * math.sin(a)) for a in (0.4, 2.6, 4.4)]
+    stalks = np.concatenate([_blade(x, y, 0.4) for x, y in places])
+    heads = [moved(lathe(4, (0.16, 0.36), (0, 0.5)), 1.5 * x, 1.5 * y) for x, y in places]
+    return join(paint(both_sides(stalks), "5E9A48"), paint(np.concatenate(heads), "F4D65A", 1.0))
 
 
 def _blade(x: float, y: float, height: float) -> Triangles:

@@ -13,10 +13,10 @@ from genie_lite.worlds.landscape import meshes
 from genie_lite.worlds.landscape.noise import Floats, smoothstep, uniform
 from genie_lite.worlds.landscape.terrain import STEEP, Colours, Terrain, rgb
 
-TILE = 64.0
+TILE = 48.0
 """Side of a tile in metres."""
 
-_CELLS = 16
+_CELLS = 12
 _PLAYER_RADIUS = 0.45
 
 
@@ -46,8 +46,8 @@ KINDS = {
     "dead_tree": Kind(_levels(meshes.dead_tree), 0.35, 0.7, (0.7, 1.4), "wood"),
     "mushroom": Kind(_levels(meshes.mushroom), 0.5, 1.7, (0.5, 1.7), "bloom"),
     "crystal": Kind(_levels(meshes.crystal), 0.8, 0.9, (0.6, 1.9), "crystal"),
-    "bush": Kind(_levels(meshes.bush, 2), 0.0, 0.9, (0.7, 1.4), "foliage"),
-    "reeds": Kind(_levels(meshes.reeds, 2), 0.0, 0.0, (0.8, 1.3), "foliage"),
+    "bush": Kind(_levels(meshes.bush, 1), 0.0, 0.9, (0.7, 1.4), "foliage"),
+    "reeds": Kind(_levels(meshes.reeds, 1), 0.0, 0.0, (0.8, 1.3), "foliage"),
     "flowers": Kind(_levels(meshes.flowers, 1), 0.0, 0.0, (0.8, 1.4), "petals"),
     "rock": Kind(_levels(meshes.rock, 2), 0.95, 1.1, (0.5, 1.7), "stone", False),
     "spire": Kind(_levels(meshes.spire), 1.5, 1.8, (0.7, 1.8), "stone", False),
@@ -170,7 +170,7 @@ def _scatter(
 def _buildings(
     terrain: Terrain, conditions: Conditions, seed: int, ix: int, iy: int
 ) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
-    x, y, gx, gy = _lattice(3, seed + 40, ix, iy, 0.45)
+    x, y, gx, gy = _lattice(2, seed + 40, ix, iy, 0.45)
     s = conditions.settlement
     chance = 0.75 * s**0.7 * smoothstep(0.55 - 0.9 * s, 0.85 - 0.9 * s, terrain.village(x, y))
     around = np.array([[0, 4, -4, 0, 0], [0, 0, 0, 4, -4]])[:, :, None]

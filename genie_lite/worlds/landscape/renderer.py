@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from genie_lite.camera import FAR, NEAR, TAN_X, TAN_Y, Pose
 from genie_lite.conditions import Conditions
 from genie_lite.errors import RenderError
-from genie_lite.worlds.landscape.sky import VIEW_DISTANCE, Light, cloud_vertices, star_vertices
+from genie_lite.worlds.landscape.sky import Light, cloud_vertices, dome_vertices, star_vertices
 
+_DISC_SIDES = 14
 _DROPS = {"rain": 130, "snowfall": 200}
-_SAMPLES = 4
 
 
 def open_context() -> Any:
@@ -40,9 +40,11 @@ def open_context() -> Any:
 
 @dataclass(frozen=True)
 class Target:
-    """A multisampled framebuffer and the plain one it is resolved into."""
+    """A framebuffer of twice the size, and the one it is halved into: multisampling would cost Mesa's renderer more."""
 
-    smooth: Any
+    large: Any
+    colour: Any
+    depth: Any
     plain: Any
 
 
@@ -52,14 +54,12 @@ class Renderer:
     def __init__(self) -> None:
         self._context = open_context()
         self._targets: dict[tuple[int, int], Target] = {}
-        self._programs = {
-            "scene": self._program("scene.vert", "colour.frag"),
-            "sky": self._program("sky.vert", "sky.frag"),
-            "cloud": self._program("cloud.vert", "colour.frag"),
-            "star": self._program("star.vert", "colour.frag"),
-            "drops": self._program("drops.vert", "drops.frag"),
-        }
-        self._sky = self._context.vertex_array(self._programs["sky"], [])
+        names = ("scene", "sky", "cloud", "star", "disc")
+        self._programs = {name: self._program(f"{name}.vert", "colour.frag") for name in names}
+        self._programs["drops"] = self._program("drops.vert", "drops.frag")
+        self._resolve = self._context.vertex_array(self._program("resolve.vert", "resolve.frag"), [])
+        self._discs = self._context.vertex_array(self._programs["disc"], [])
+        self._dome = self._array("sky", dome_vertices().tobytes(), "3f", "dir")
         self._clouds = self._array("cloud", cloud_vertices(5).tobytes(), "3f 3f 3f 1f", "position centre normal rank")
         self._stars = self._array("star", star_vertices(6).tobytes(), "4f", "star")
         seeds = np.random.default_rng(7).random((max(_DROPS.values()), 3)).astype(np.float32)
@@ -82,13 +82,12 @@ class Renderer:
 
     def _target(self, width: int, height: int) -> Target:
         if (width, height) not in self._targets:
-            make, size = self._context, (width, height)
-            samples = min(_SAMPLES, self._context.max_samples)
-            smooth = make.framebuffer(
-                [make.renderbuffer(size, 4, samples=samples)], make.depth_renderbuffer(size, samples=samples)
-            )
-            plain = make.framebuffer([make.renderbuffer(size, 4)], make.depth_renderbuffer(size))
-            self._targets[width, height] = Target(smooth, plain)
+            make, double = self._context, (2 * width, 2 * height)
+            colour, depth = make.texture(double, 4), make.depth_texture(double)
+            depth.compare_func = ""
+            outputs = [make.renderbuffer((width, height), 4), make.renderbuffer((width, height), 1, dtype="f4")]
+            large = make.framebuffer([colour], depth)
+            self._targets[width, height] = Target(large, colour, depth, make.framebuffer(outputs))
         return self._targets[width, height]
 
     def draw(
@@ -97,24 +96,36 @@ class Renderer:
         """Draws the view of `size` (width, height) from `pose`; read it with `picture` and `depth`."""
         target, context = self._target(*size), self._context
         self._set_uniforms(pose, light, conditions, time)
-        target.smooth.use()
+        target.large.use()
         context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         context.depth_func = "<="
-        target.smooth.clear(depth=1.0)
+        target.large.clear(depth=1.0)
         for tile in tiles:
             tile.render()
-        self._sky.render(vertices=3)
         context.disable(moderngl.CULL_FACE)
+        self._dome.render()
         if light.night * light.clear > 0:
             self._stars.render()
+        if light.clear > 0:
+            self._discs.render(vertices=3 * 3 * _DISC_SIDES)
         context.enable(moderngl.CULL_FACE)
         if conditions.clouds > 0:
             self._clouds.render()
         self._draw_drops(target, conditions)
-        context.copy_framebuffer(target.plain, target.smooth)
+        self._halve(target)
+
+    def _halve(self, target: Target) -> None:
+        target.plain.use()
+        self._context.enable_only(moderngl.NOTHING)
+        target.colour.use(0)
+        target.depth.use(1)
+        program = self._resolve.program
+        program["u_colour"], program["u_depth"] = 0, 1
+        program["u_height"], program["u_range"] = target.plain.height, (NEAR, FAR)
+        self._resolve.render(vertices=3)
 
     def _draw_drops(self, target: Target, conditions: Conditions) -> None:
-        target.smooth.depth_mask = False
+        target.large.depth_mask = False
         self._context.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
         for name, count in _DROPS.items():
             amount = getattr(conditions, name)
@@ -122,13 +133,13 @@ class Renderer:
                 self._programs["drops"]["u_snow"] = float(name == "snowfall")
                 self._programs["drops"]["u_amount"] = amount
                 self._drops.render(vertices=3 * count)
-        target.smooth.depth_mask = True
+        target.large.depth_mask = True
 
     def _set_uniforms(self, pose: Pose, light: Light, conditions: Conditions, time: float) -> None:
-        camera, rays = camera_matrices(pose)
+        camera = camera_matrix(pose)
         values: dict[str, Any] = {f"u_{name}": value for name, value in asdict(light).items()}
-        values |= {"u_camera": camera, "u_rays": rays, "u_eye": [pose.x, pose.y, pose.z], "u_time": time}
-        values |= {"u_clouds": conditions.clouds, "u_view_distance": VIEW_DISTANCE}
+        values |= {"u_camera": camera, "u_eye": [pose.x, pose.y, pose.z], "u_time": time}
+        values |= {"u_clouds": conditions.clouds}
         packed = {name: np.asarray(value, np.float32).tobytes() for name, value in values.items()}
         for program in self._programs.values():
             for name in program:
@@ -138,31 +149,26 @@ class Renderer:
     def picture(self, size: tuple[int, int]) -> NDArray[np.uint8]:
         """The drawn view, uint8 (height, width, 3)."""
         data = self._target(*size).plain.read(components=4)
-        image = np.frombuffer(data, np.uint8).reshape(size[1], size[0], 4)
-        return np.ascontiguousarray(image[::-1, :, :3])
+        return np.frombuffer(data, np.uint8).reshape(size[1], size[0], 4)[..., :3].copy()
 
     def depth(self, size: tuple[int, int]) -> NDArray[np.float32]:
         """Planar depth in metres of the drawn view, float32 (height, width); FAR in the sky."""
-        data = self._target(*size).plain.read(components=1, attachment=-1, dtype="f4")
-        window = np.frombuffer(data, np.float32).reshape(size[1], size[0])[::-1]
-        return (NEAR * FAR) / (FAR - window * np.float32(FAR - NEAR))
+        data = self._target(*size).plain.read(components=1, attachment=1, dtype="f4")
+        return np.frombuffer(data, np.float32).reshape(size[1], size[0]).copy()
 
     def close(self) -> None:
         """Frees the context and all that it holds."""
         self._context.release()
 
 
-def camera_matrices(pose: Pose) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Column-major float32 (4, 4) matrices for the shaders: eye-relative metres to clip space, and clip space to rays."""
+def camera_matrix(pose: Pose) -> NDArray[np.float32]:
+    """Float32 (4, 4), column by column as OpenGL wants it: from metres relative to the eye to clip space."""
     sin, cos = math.sin(pose.yaw), math.cos(pose.yaw)
     dip, rise = math.sin(pose.pitch), math.cos(pose.pitch)
     right = np.array([cos, -sin, 0.0])
     ahead = np.array([sin * rise, cos * rise, dip])
-    up = np.cross(right, ahead)
     camera = np.zeros((4, 4))
-    camera[0, :3], camera[1, :3] = right / TAN_X, up / TAN_Y
+    camera[0, :3], camera[1, :3] = right / TAN_X, np.cross(right, ahead) / TAN_Y
     camera[2, :3], camera[3, :3] = ahead * (FAR + NEAR) / (FAR - NEAR), ahead
     camera[2, 3] = -2 * FAR * NEAR / (FAR - NEAR)
-    rays = np.zeros((4, 4))
-    rays[:3, 0], rays[:3, 1], rays[:3, 2] = right * TAN_X, up * TAN_Y, ahead
-    return camera.T.astype(np.float32), rays.T.astype(np.float32)
+    return camera.T.astype(np.float32)

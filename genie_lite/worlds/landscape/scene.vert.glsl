@@ -5,23 +5,21 @@ in vec4 in_colour;            // w: 1 is water
 out vec3 v_colour;
 
 void main() {
-    vec4 normal = (in_normal * 255.0 - 128.0) / 127.0;
+    vec4 normal = in_normal * (255.0 / 127.0) - (128.0 / 127.0);
     vec3 ray = in_position - u_eye;
     float range = length(ray);
-    vec3 dir = ray / max(range, 0.001);
+    vec3 dir = ray / range;
     gl_Position = u_camera * vec4(ray, 1.0);
+    vec3 air = horizon_colour(dir);
+    float grazing = 1.0 + dir.z;
+    grazing *= grazing;
+    float shine = max(normal.w, 0.0);
     vec3 colour = in_colour.rgb * shade(normal.xyz);
-    if (in_colour.a > 0.5) {
-        float grazing = 1.0 - clamp(-dir.z, 0.0, 1.0);
-        float mirror = 0.55 * grazing * grazing * grazing * grazing;
-        colour = mix(colour, sky_colour(vec3(dir.xy, 0.25)), mirror * (1.0 - max(normal.w, 0.0)));
-    }
-    float lamp = normal.w < 0.0 ? u_night : 0.0;
-    colour = mix(colour, in_colour.rgb * 1.05, max(normal.w, 0.0));
+    colour = mix(colour, 0.6 * air + 0.4 * u_zenith, in_colour.a * 0.5 * grazing * grazing * (1.0 - shine));
+    colour = mix(colour, in_colour.rgb * 1.05, shine);
+    float lamp = max(-normal.w, 0.0) * u_night;
     colour = mix(colour, vec3(1.0, 0.82, 0.45), lamp);
-    float thickness = range / u_visibility;
-    float haze = 1.0 - exp(-3.0 * thickness * sqrt(thickness));
-    haze = max(haze, smoothstep(0.7, 0.98, range / u_view_distance));
-    float through = max(normal.w, lamp) * 0.35 * (1.0 - haze);
-    v_colour = mix(colour, sky_colour(vec3(dir.xy, 0.0)), haze - through * haze);
+    float clear = max(1.0 - range * range / (u_visibility * u_visibility), 0.0);
+    clear *= clear;
+    v_colour = mix(air, colour, clear + max(shine, lamp) * 0.35 * clear * (1.0 - clear));
 }

@@ -13,7 +13,7 @@ from genie_lite.worlds.landscape.meshes import blob
 from genie_lite.worlds.landscape.noise import Floats
 from genie_lite.worlds.landscape.terrain import rgb
 
-VIEW_DISTANCE = 290.0
+VIEW_DISTANCE = 260.0
 """Metres; farther land is all haze."""
 
 CLOUDS = 30
@@ -49,7 +49,7 @@ class Light:
     clear: float
     """1 under an open sky, 0 where fog or cloud hides sun and stars."""
     visibility: float
-    """Metres at which 95 % of the light is haze."""
+    """Metres at which all is haze."""
 
 
 def _at(table: NDArray[np.float32], hour: float) -> Floats:
@@ -82,7 +82,7 @@ def light(conditions: Conditions, biomes: Floats) -> Light:
     sun_dir, moon_dir = _orbit(hour), _orbit((hour + 12.4) % 24 + 0.6)
     lamp = sun_dir if night < 0.5 else moon_dir
     lamp = np.array([lamp[0], lamp[1], max(lamp[2], 0.3)])
-    visibility = 340.0 * (25.0 / 340.0) ** c.fog * (1 - 0.4 * c.rain) * (1 - 0.45 * c.snowfall)
+    visibility = VIEW_DISTANCE * (32.0 / VIEW_DISTANCE) ** c.fog * (1 - 0.4 * c.rain) * (1 - 0.45 * c.snowfall)
     return Light(
         zenith=zenith,
         horizon=horizon,
@@ -94,8 +94,18 @@ def light(conditions: Conditions, biomes: Floats) -> Light:
         moon_dir=moon_dir,
         night=night,
         clear=max(0.0, 1 - 1.25 * max(gloom, c.fog)),
-        visibility=max(visibility, 22.0),
+        visibility=max(visibility, 26.0),
     )
+
+
+def dome_vertices(sides: int = 28) -> NDArray[np.float32]:
+    """float32 (N, 3): triangles of a sphere around the eye, finer near the horizon where colours change fastest."""
+    heights = np.array([-1.0, 0.0, 0.06, 0.13, 0.21, 0.3, 0.42, 0.58, 0.78, 1.0])
+    azimuth = np.arange(sides + 1) * (2 * math.pi / sides)
+    flat = np.sqrt(1 - heights**2)[:, None]
+    points = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), np.repeat(heights[:, None], sides + 1, 1)], -1)
+    a, b, c, d = points[:-1, :-1], points[:-1, 1:], points[1:, :-1], points[1:, 1:]
+    return np.stack([a, b, c, c, b, d], 2).reshape(-1, 3).astype(np.float32)
 
 
 CLOUD_VERTEX = np.dtype([("position", "<f4", 3), ("centre", "<f4", 3), ("normal", "<f4", 3), ("rank", "<f4")])

@@ -1,9 +1,8 @@
-// One triangle over the whole picture, behind everything.
-uniform mat4 u_rays;          // from clip space to directions
-out vec3 v_dir;
+// The sky's dome, coloured per vertex, behind everything.
+in vec3 in_dir;
+out vec3 v_colour;
 
 void main() {
-    vec2 corner = vec2(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0);
-    gl_Position = vec4(corner, 1.0, 1.0);
-    v_dir = (u_rays * vec4(corner, 1.0, 1.0)).xyz;
+    gl_Position = (u_camera * vec4(in_dir, 0.0)).xyww;
+    v_colour = sky_colour(normalize(in_dir));
 }

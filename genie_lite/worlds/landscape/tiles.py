@@ -11,7 +11,7 @@ from genie_lite.worlds.landscape.noise import Floats
 from genie_lite.worlds.landscape.objects import KINDS, TILE, Objects
 from genie_lite.worlds.landscape.terrain import WATER_LEVEL, Terrain
 
-CELLS = (16, 8, 4)
+CELLS = (12, 6, 3)
 """Cells along a tile's side for each level of detail."""
 
 VERTEX = np.dtype([("position", "<f4", 3), ("normal", "u1", 4), ("colour", "u1", 4)])
