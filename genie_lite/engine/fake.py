@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genie_lite.actions import STEPS_PER_SECOND, Action
-from genie_lite.camera import FRAME_WIDTH, TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH, Pose, log_depth
+from genie_lite.camera import TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH, Pose, log_depth
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import EngineInfo, Frame, Start
 
@@ -21,7 +21,7 @@ LATENT_SHAPE = (16, 18, 32)
 class FakeEngine:
     """Obeys every action, hits nothing and draws the same frames for the same seed and actions.
 
-    size: (width, height) of the image; drawn at a quarter of a megapixel at most and enlarged by whole pixels.
+    size: (width, height) of the image, which is the thumbnail enlarged: cheap at any size.
     """
 
     def __init__(self, size: tuple[int, int] = (1280, 720)) -> None:
@@ -29,6 +29,7 @@ class FakeEngine:
         self._index, self._pose, self._conditions = 0, Pose(z=EYE_HEIGHT), Conditions(meadow=1.0)
         self._noise = np.random.default_rng(0)
         self._hue = 0.0
+        self._drawn: tuple[Pose, NDArray[np.float32], NDArray[np.float32]] | None = None
 
     def warm_up(self) -> None:
         """Nothing here is slow at first."""
@@ -40,6 +41,7 @@ class FakeEngine:
         self._index, self._pose = 0, Pose(z=EYE_HEIGHT)
         self._noise = np.random.default_rng(seed)
         self._hue = float(self._noise.random())
+        self._drawn = None
         return self._frame()
 
     def step(self, action: Action) -> Frame:
@@ -55,15 +57,13 @@ class FakeEngine:
 
     def _frame(self) -> Frame:
         started = time.perf_counter()
-        width, height = self.info.size
-        factor = max(1, width // FRAME_WIDTH)
-        small, _ = self._draw(-(-width // factor), -(-height // factor))
-        image = np.repeat(np.repeat((small * 255).astype(np.uint8), factor, 0), factor, 1)[:height, :width]
-        colours, depth = self._draw(THUMB_WIDTH, THUMB_HEIGHT)
+        if self._drawn is None or self._drawn[0] != self._pose:
+            self._drawn = (self._pose, *self._draw())
+        _, colours, depth = self._drawn
         rgb = (colours * 2 - 1).transpose(2, 0, 1)
         known = np.ones((1, THUMB_HEIGHT, THUMB_WIDTH), np.float32)
         return Frame(
-            image=np.ascontiguousarray(image),
+            image=_enlarged((colours * 255).astype(np.uint8), *self.info.size),
             index=self._index,
             pose=self._pose,
             conditions=self._conditions,
@@ -73,8 +73,9 @@ class FakeEngine:
             timings={"decode": (time.perf_counter() - started) * 1e3},
         )
 
-    def _draw(self, width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Colours in [0, 1], float32 (height, width, 3), and planar depth in metres, float32 (height, width)."""
+    def _draw(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Colours in [0, 1], float32 (72, 128, 3), and planar depth in metres, float32 (72, 128)."""
+        width, height = THUMB_WIDTH, THUMB_HEIGHT
         right = (np.arange(width, dtype=np.float32) + 0.5) / width * 2 * TAN_X - TAN_X
         up = TAN_Y - (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height * 2 * TAN_Y
         sin_pitch, cos_pitch = np.float32(np.sin(self._pose.pitch)), np.float32(np.cos(self._pose.pitch))
@@ -92,3 +93,10 @@ class FakeEngine:
         sky = np.array([0.78, 0.86, 0.93], np.float32) * (1 - haze) + np.array([0.3, 0.52, 0.83], np.float32) * haze
         colours = np.where(ground[..., None], land, np.broadcast_to(sky, land.shape))
         return np.clip(colours, 0, 1).astype(np.float32), np.broadcast_to(depth, (height, width))
+
+
+def _enlarged(small: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The nearest pixels of (H, W, 3) at another size."""
+    rows = np.arange(height) * small.shape[0] // height
+    columns = np.arange(width) * small.shape[1] // width
+    return small.take(columns, axis=1).take(rows, axis=0)

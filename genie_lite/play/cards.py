@@ -104,13 +104,13 @@ def _facts(view: EndView) -> list[tuple[str, str]]:
 def _chart(panels: Panels, curve: Sequence[float]) -> pygame.Surface:
     """The coherence of each second as a line over a faint ground; the full height is 1."""
     width, height = panels.px(400), panels.px(72)
-    surface = rounded((width, height), panels.px(6), (255, 255, 255, 22))
+    surface = rounded((width, height), panels.px(6), (255, 255, 255, 26))
     left, top, across, along = panels.px(8), panels.px(8), width - 2 * panels.px(8), height - 2 * panels.px(8)
     pygame.draw.line(surface, (255, 255, 255, 40), (left, top + along // 2), (left + across, top + along // 2))
     steps = len(curve) - 1
     points = [(left + across * i / steps, top + along * (1 - score)) for i, score in enumerate(curve)]
     colour = score_colour(curve[-1])
-    for offset in (0, 1):
+    for offset in (-0.5, 0, 0.5):
         pygame.draw.aalines(surface, colour, False, [(x, y + offset) for x, y in points])
     labels = [panels.text("coherence", 13, DIM), panels.text(f"{len(curve)} s", 13, DIM)]
     foot = pygame.Surface((width, labels[0].get_height()), pygame.SRCALPHA)

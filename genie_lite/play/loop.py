@@ -11,6 +11,7 @@ import pygame
 
 from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
 from genie_lite.engine.protocol import Frame
+from genie_lite.errors import OutputError
 from genie_lite.play import cards
 from genie_lite.play.hud import Hud, HudView
 from genie_lite.play.keymap import Command, Controls
@@ -185,9 +186,17 @@ class PlayLoop:
         if self.session.frame is None:
             return
         self._screenshots += 1
-        path = prepare_folder(self.out) / f"screenshot-{self._screenshots:03d}.png"
-        save_png(self.session.frame.image, path)
-        self._message, self._message_ticks = f"saved {path.name}", MESSAGE_TICKS
+        path = self.out / f"screenshot-{self._screenshots:03d}.png"
+        try:
+            prepare_folder(self.out)
+            save_png(self.session.frame.image, path)
+        except OutputError as error:
+            self._say(str(error))
+        else:
+            self._say(f"saved {path.name}")
+
+    def _say(self, message: str) -> None:
+        self._message, self._message_ticks = message, MESSAGE_TICKS
 
     def _draw(self) -> None:
         window, session = self.window, self.session

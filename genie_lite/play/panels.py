@@ -10,12 +10,15 @@ import pygame
 Colour = tuple[int, int, int]
 
 INK: Colour = (246, 247, 249)
-DIM: Colour = (184, 191, 201)
+DIM: Colour = (206, 212, 220)
 ACCENT: Colour = (134, 214, 190)
 AMBER: Colour = (255, 196, 92)
 RED: Colour = (255, 128, 112)
-GLASS = (13, 16, 21, 158)
+GLASS = (13, 16, 21, 184)
 """Dark enough for white text over snow, light enough to see the world through."""
+
+EDGE = (255, 255, 255, 34)
+"""A faint rim, so that a panel has a shape at night too."""
 
 FACES = "inter,helveticaneue,segoeui,notosans,dejavusans"
 """The first of these that the system has; pygame's own face otherwise."""
@@ -80,7 +83,7 @@ class Panels:
         """The content on a translucent panel with round corners."""
         across, along = self.px(padding[0]), self.px(padding[1])
         size = (content.get_width() + 2 * across, content.get_height() + 2 * along)
-        surface = rounded(size, self.px(10), GLASS)
+        surface = glass(size, self.px(10))
         surface.blit(content, (across, along))
         return surface.convert_alpha()
 
@@ -94,8 +97,8 @@ class Panels:
 
     def key(self, label: str, pressed: bool, width: float = 30) -> pygame.Surface:
         """A key cap, lit while pressed."""
-        face = (246, 247, 249, 232) if pressed else GLASS
-        surface = rounded((self.px(width), self.px(30)), self.px(6), face)
+        size, radius = (self.px(width), self.px(30)), self.px(6)
+        surface = rounded(size, radius, (246, 247, 249, 236)) if pressed else glass(size, radius)
         words = self.text(label, 14, (20, 24, 30) if pressed else DIM)
         surface.blit(words, words.get_rect(center=surface.get_rect().center))
         return surface
@@ -108,6 +111,16 @@ def rounded(size: tuple[int, int], radius: int, colour: tuple[int, int, int, int
     large.fill((*colour[:3], 0))
     pygame.draw.rect(large, colour, large.get_rect(), border_radius=radius * fine)
     return pygame.transform.smoothscale(large, size)
+
+
+def glass(size: tuple[int, int], radius: int) -> pygame.Surface:
+    """A translucent dark panel with a faint rim."""
+    surface = rounded(size, radius, EDGE)
+    inside = rounded((size[0] - 2, size[1] - 2), max(1, radius - 1), GLASS)
+    hole = rounded((size[0] - 2, size[1] - 2), max(1, radius - 1), (255, 255, 255, 255))
+    surface.blit(hole, (1, 1), special_flags=pygame.BLEND_RGBA_SUB)
+    surface.blit(inside, (1, 1))
+    return surface
 
 
 def _clear(width: int, height: int) -> pygame.Surface:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-
-os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-
 import pygame
+from numpy.typing import NDArray
 
 from genie_lite.errors import DisplayError, OutputError
 
@@ -60,7 +56,7 @@ class Window:
             surface.fill((0, 0, 0))
             self._laid_out = surface.get_size()
         size = (image.shape[1], image.shape[0])
-        source = pygame.image.frombuffer(memoryview(np.ascontiguousarray(image)), size, "RGB")
+        source = pygame.image.frombuffer(np.ascontiguousarray(image).data, size, "RGB")
         if size == picture.size:
             surface.blit(source, picture)
             return
@@ -99,7 +95,7 @@ class Window:
 def save_png(image: NDArray[np.uint8], path: Path) -> None:
     """Writes a picture, uint8 (H, W, 3). Raises OutputError where that fails."""
     try:
-        pygame.image.save(pygame.image.frombuffer(np.ascontiguousarray(image), image.shape[1::-1], "RGB"), str(path))
+        pygame.image.save(pygame.image.frombuffer(np.ascontiguousarray(image).data, image.shape[1::-1], "RGB"), str(path))
     except (pygame.error, OSError) as error:
         raise OutputError(
             f"cannot write {path} ({error}); free some space or give another folder with --out"

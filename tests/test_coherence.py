@@ -1,0 +1,144 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from genie_lite.actions import STEPS_PER_SECOND, Action
+from genie_lite.conditions import biome
+from genie_lite.engine.fake import FakeEngine
+from genie_lite.engine.protocol import Frame
+from genie_lite.session.coherence import CoherenceMeter
+
+Harm = Callable[[Frame, float], Frame]
+GOOD_SECONDS = 4
+
+
+def measured(harm: Harm, seconds: int = 12, action: Action | None = None) -> CoherenceMeter:
+    """A meter after a walk whose frames, once four seconds are over, are harmed by an amount that grows to 1."""
+    meter, engine = CoherenceMeter(), FakeEngine((64, 36))
+    frame = engine.reset(biome("meadow"), 5)
+    for index in range(seconds * STEPS_PER_SECOND):
+        amount = max(0.0, (index / STEPS_PER_SECOND - GOOD_SECONDS) / (seconds - GOOD_SECONDS))
+        meter.update(harm(frame, amount) if amount else frame)
+        frame = engine.step(action or Action(forward=1))
+    return meter
+
+
+def unharmed(frame: Frame, amount: float) -> Frame:
+    return frame
+
+
+def noise(frame: Frame, amount: float) -> Frame:
+    assert frame.thumbnail is not None
+    thumbnail = frame.thumbnail.copy()
+    thumbnail[:3] += np.random.default_rng(frame.index).normal(0, amount, thumbnail[:3].shape)
+    return replace(frame, thumbnail=thumbnail.clip(-1, 1), hint=None)
+
+
+def blur(frame: Frame, amount: float) -> Frame:
+    assert frame.thumbnail is not None
+    grey = frame.thumbnail.mean((1, 2), keepdims=True)
+    return replace(frame, thumbnail=frame.thumbnail * (1 - amount) + grey * amount, hint=None)
+
+
+def forgetting(frame: Frame, amount: float) -> Frame:
+    assert frame.hint is not None
+    other = frame.hint.copy()
+    other[:3] = other[:3] * (1 - amount) - amount * other[:3]
+    return replace(frame, hint=other)
+
+
+def drifting(frame: Frame, amount: float) -> Frame:
+    assert frame.latent is not None
+    return replace(frame, latent=frame.latent * (1 + 3 * amount))
+
+
+def collapsing(frame: Frame, amount: float) -> Frame:
+    assert frame.latent is not None
+    return replace(frame, latent=frame.latent * (1 - 0.99 * amount))
+
+
+def darkening(frame: Frame, amount: float) -> Frame:
+    assert frame.thumbnail is not None
+    return replace(frame, thumbnail=(frame.thumbnail + 1) * (1 - amount) - 1, hint=None)
+
+
+def image_only(frame: Frame) -> Frame:
+    return replace(frame, thumbnail=None, hint=None, latent=None)
+
+
+@pytest.mark.parametrize("action", [Action(), Action(forward=1), Action(forward=1, turn=0.5)])
+def test_an_unharmed_world_keeps_its_score(action: Action) -> None:
+    meter = measured(unharmed, action=action)
+    assert min(meter.curve) > 0.95 and meter.half_life is None
+
+
+@pytest.mark.parametrize("harm", [noise, blur, forgetting, drifting, collapsing, darkening])
+def test_harm_lowers_the_score_and_gives_a_half_life(harm: Harm) -> None:
+    meter = measured(harm)
+    assert min(meter.curve[:GOOD_SECONDS]) > 0.9
+    assert meter.score < 0.7 and meter.score == pytest.approx(meter.curve[-1])
+    assert meter.half_life is not None and 1 < meter.half_life < 60
+
+
+@pytest.mark.parametrize(
+    ("harm", "signal"),
+    [
+        (forgetting, "agreement"),
+        (drifting, "latent"),
+        (blur, "sharpness"),
+        (noise, "sharpness"),
+        (darkening, "brightness"),
+    ],
+)
+def test_the_signal_meant_for_a_harm_is_the_one_that_falls(harm: Harm, signal: str) -> None:
+    assert measured(harm).signals[signal] < 0.4
+
+
+def test_more_harm_means_a_lower_score() -> None:
+    scores = [measured(lambda frame, amount, most=most: noise(frame, amount * most)).score for most in (0.0, 0.3, 1)]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_frame_of_only_an_image_is_judged_by_its_image() -> None:
+    steady = measured(lambda frame, amount: image_only(frame))
+    assert set(steady.signals) == {"sharpness", "brightness"} and min(steady.curve) > 0.85
+
+    def black(frame: Frame, amount: float) -> Frame:
+        return replace(image_only(frame), image=np.zeros_like(frame.image))
+
+    assert measured(black).score < 0.3
+
+
+def test_a_hint_that_knows_nothing_says_nothing() -> None:
+    def unknown(frame: Frame, amount: float) -> Frame:
+        return replace(frame, hint=np.zeros((4, 72, 128), np.float32))
+
+    assert "agreement" not in measured(unknown).signals
+
+
+def test_an_event_is_no_loss_of_coherence() -> None:
+    meter, engine = CoherenceMeter(), FakeEngine((64, 36))
+    day, night = biome("meadow"), biome("meadow", hour=23.0)
+    for index in range(8 * STEPS_PER_SECOND):
+        frame = engine.reset(day, 5) if index < 96 else darkening(engine.reset(night, 5), 0.8)
+        meter.update(frame)
+    assert min(meter.curve) > 0.95
+
+
+def test_half_life_is_the_time_in_which_the_curve_halves() -> None:
+    meter = CoherenceMeter()
+    meter.curve = [0.5 ** (second / 8) for second in range(20)]
+    assert meter.half_life == pytest.approx(8, rel=0.01)
+    meter.curve = [0.9, 0.4]
+    assert meter.half_life is None
+
+
+def test_the_summary_goes_into_a_report_and_reset_forgets() -> None:
+    meter = measured(noise)
+    summary = meter.summary()
+    assert summary["curve"] == [round(value, 4) for value in meter.curve] and summary["half_life_s"] > 0
+    assert summary["lowest"] == min(summary["curve"]) and sum(summary["weights"].values()) == pytest.approx(1)
+    meter.reset()
+    assert meter.score == 1 and meter.curve == [] and meter.summary()["mean"] is None

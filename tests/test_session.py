@@ -1,0 +1,225 @@
+import math
+
+import numpy as np
+import pytest
+
+from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
+from genie_lite.camera import Pose
+from genie_lite.conditions import biome
+from genie_lite.engine.fake import FakeEngine
+from genie_lite.engine.protocol import Frame, Start
+from genie_lite.session.autopilot import Autopilot
+from genie_lite.session.frametimes import FrameTimes
+from genie_lite.session.manager import EndReason, SessionManager, State
+
+SIZE = (64, 36)
+
+
+class Watcher:
+    """An observer that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def on_start(self, session: SessionManager, frame: Frame) -> None:
+        self.told.append(f"start {frame.index}")
+
+    def on_step(self, action: Action, frame: Frame) -> None:
+        self.told.append(f"step {frame.index} forward={action.forward:g}")
+
+    def on_end(self, session: SessionManager) -> None:
+        self.told.append(f"end {session.end_reason}")
+
+
+class Breaking(FakeEngine):
+    """Fails at its third step."""
+
+    def step(self, action: Action) -> Frame:
+        frame = super().step(action)
+        if frame.index == 3:
+            raise MemoryError("no more world")
+        return frame
+
+
+class Fading(FakeEngine):
+    """Turns into noise after three seconds."""
+
+    def step(self, action: Action) -> Frame:
+        frame = super().step(action)
+        assert frame.thumbnail is not None
+        if frame.index > 3 * STEPS_PER_SECOND:
+            frame.thumbnail[:3] = np.random.default_rng(frame.index).uniform(-1, 1, frame.thumbnail[:3].shape)
+        return frame
+
+
+def begun(engine: FakeEngine | None = None, **options: object) -> SessionManager:
+    session = SessionManager(engine or FakeEngine(SIZE), biome("meadow"), 7, **options)  # type: ignore[arg-type]
+    session.begin()
+    return session
+
+
+def run(session: SessionManager, steps: int) -> None:
+    for _ in range(steps):
+        if session.state is State.RUNNING:
+            session.step(IDLE)
+
+
+def test_the_engine_is_warmed_up_before_the_first_frame() -> None:
+    seen = []
+
+    class Curious(FakeEngine):
+        def warm_up(self) -> None:
+            seen.append(session.state)
+
+        def reset(self, start: Start, seed: int) -> Frame:
+            seen.append(session.frame)
+            return super().reset(start, seed)
+
+    session = SessionManager(Curious(SIZE), biome("meadow"), 7)
+    assert session.state is State.IDLE
+    session.begin()
+    assert seen == [State.WARMING_UP, None]
+    assert session.state is State.RUNNING and session.frame is not None and session.frame.index == 0
+
+
+def test_the_cap_is_sixty_seconds_of_world_time() -> None:
+    session = begun()
+    assert session.time_left == 60
+    run(session, 60 * STEPS_PER_SECOND - 1)
+    assert session.state is State.RUNNING
+    run(session, 1)
+    assert (session.state, session.end_reason) == (State.ENDED, EndReason.CAP)
+    assert session.world_time == 60 and session.time_left == 0
+
+
+def test_a_pause_costs_no_time_and_single_steps_do() -> None:
+    session = begun(cap=1.0)
+    session.pause()
+    with pytest.raises(RuntimeError, match="paused"):
+        session.step(IDLE)
+    assert session.world_time == 0
+    session.single_step(Action(forward=1))
+    assert session.state is State.PAUSED and session.world_time == 1 / STEPS_PER_SECOND
+    session.resume()
+    run(session, 23)
+    assert session.end_reason is EndReason.CAP
+
+
+def test_no_cap_means_no_end_and_no_warning() -> None:
+    session = begun(cap=0.0)
+    run(session, 61 * STEPS_PER_SECOND)
+    assert session.state is State.RUNNING and session.time_left is None and not session.warning
+
+
+def test_the_warning_begins_ten_seconds_before_the_end() -> None:
+    session = begun(cap=12.0)
+    run(session, 2 * STEPS_PER_SECOND - 1)
+    assert not session.warning
+    run(session, 1)
+    assert session.warning
+    session.pause()
+    assert session.warning
+    session.end(EndReason.QUIT)
+    assert not session.warning
+
+
+def test_the_first_reason_to_end_stays() -> None:
+    session = begun()
+    session.end(EndReason.QUIT)
+    session.end(EndReason.CAP)
+    assert session.end_reason is EndReason.QUIT
+
+
+def test_an_engine_that_breaks_ends_the_session_and_keeps_the_last_good_frame() -> None:
+    session = begun(Breaking(SIZE))
+    run(session, 10)
+    assert session.end_reason is EndReason.ERROR and isinstance(session.error, MemoryError)
+    assert session.frame is not None and session.frame.index == 2
+
+
+def test_an_engine_that_cannot_warm_up_ends_the_session() -> None:
+    class Cold(FakeEngine):
+        def warm_up(self) -> None:
+            raise OSError("frozen")
+
+    session = begun(Cold(SIZE))
+    assert session.end_reason is EndReason.ERROR and session.frame is None
+
+
+def test_a_world_below_the_floor_for_three_seconds_ends() -> None:
+    session = begun(Fading(SIZE), floor=0.5)
+    run(session, 30 * STEPS_PER_SECOND)
+    assert session.end_reason is EndReason.COHERENCE
+    assert 5.9 <= session.world_time <= 8
+
+
+def test_restart_begins_the_same_world_anew() -> None:
+    session = begun(cap=1.0)
+    assert session.frame is not None
+    first = session.frame.image
+    run(session, 99)
+    session.restart()
+    assert session.state is State.RUNNING and session.end_reason is None and session.steps == 0
+    assert session.restarts == 1 and session.coherence.curve == []
+    np.testing.assert_array_equal(session.frame.image, first)
+
+
+def test_observers_hear_everything_in_order() -> None:
+    watcher = Watcher()
+    session = begun(observers=[watcher])
+    session.step(Action(forward=1))
+    session.restart()
+    session.end(EndReason.QUIT)
+    assert watcher.told == ["start 0", "step 1 forward=1", "end quit", "start 0", "end quit"]
+
+
+def test_an_observer_that_fails_ends_the_session() -> None:
+    class Full(Watcher):
+        def on_step(self, action: Action, frame: Frame) -> None:
+            raise OSError("disk full")
+
+    session = begun(observers=[Full()])
+    session.step(IDLE)
+    assert session.end_reason is EndReason.ERROR and str(session.error) == "disk full"
+
+
+@pytest.mark.parametrize("options", [{"cap": -1.0}, {"floor": 2.0}])
+def test_senseless_limits_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="cap="):
+        SessionManager(FakeEngine(SIZE), biome("meadow"), 7, **options)  # type: ignore[arg-type]
+
+
+def walk(seed: int, steps: int = 480) -> list[Action]:
+    session, pilot, actions = begun(cap=0.0), Autopilot(seed), []
+    for _ in range(steps):
+        assert session.frame is not None
+        actions.append(pilot.action(session.frame))
+        session.step(actions[-1])
+    return actions
+
+
+def test_the_autopilot_repeats_itself_for_a_seed_only() -> None:
+    assert walk(3, 200) == walk(3, 200)
+    assert walk(3, 200) != walk(4, 200)
+
+
+def test_the_autopilot_mostly_walks_and_sometimes_does_not() -> None:
+    actions = [action for seed in range(2) for action in walk(seed)]
+    assert 0.5 < np.mean([action.forward for action in actions]) < 0.98
+    assert np.std([action.turn for action in actions]) > 0.05
+
+
+def test_the_autopilot_turns_away_from_a_wall() -> None:
+    pilot, frame = Autopilot(1), FakeEngine(SIZE).reset(biome("meadow"), 1)
+    wall = [pilot.action(Frame(frame.image, i, Pose(), frame.conditions)) for i in range(30)]
+    assert max(abs(action.turn) for action in wall) > 0.4
+
+
+def test_frame_times_tell_percentiles_and_rate() -> None:
+    times = FrameTimes()
+    for milliseconds in range(1, 101):
+        times.add({"work": float(milliseconds)})
+    times.add({"present": 2.0})
+    assert times.summary()["work"]["p50"] == 50.5 and times.summary()["work"]["p99"] > 99
+    assert math.isclose(times.rate("work"), 1000 / 50.5) and times.rate("never") == 0
+    assert times.values("present") == [2.0]
