@@ -11,11 +11,11 @@ from genie_lite.engine.protocol import Frame
 from genie_lite.session.coherence import CoherenceMeter
 
 Harm = Callable[[Frame, float], Frame]
-GOOD_SECONDS = 4
+GOOD_SECONDS = 3
 
 
-def measured(harm: Harm, seconds: int = 12, action: Action | None = None) -> CoherenceMeter:
-    """A meter after a walk whose frames, once four seconds are over, are harmed by an amount that grows to 1."""
+def measured(harm: Harm, seconds: int = 9, action: Action | None = None) -> CoherenceMeter:
+    """A meter after a walk whose frames, once three seconds are over, are harmed by an amount that grows to 1."""
     meter, engine = CoherenceMeter(), FakeEngine((64, 36))
     frame = engine.reset(biome("meadow"), 5)
     for index in range(seconds * STEPS_PER_SECOND):
@@ -121,8 +121,8 @@ def test_a_hint_that_knows_nothing_says_nothing() -> None:
 def test_an_event_is_no_loss_of_coherence() -> None:
     meter, engine = CoherenceMeter(), FakeEngine((64, 36))
     day, night = biome("meadow"), biome("meadow", hour=23.0)
-    for index in range(8 * STEPS_PER_SECOND):
-        frame = engine.reset(day, 5) if index < 96 else darkening(engine.reset(night, 5), 0.8)
+    for index in range(6 * STEPS_PER_SECOND):
+        frame = engine.reset(day, 5) if index < 72 else darkening(engine.reset(night, 5), 0.8)
         meter.update(frame)
     assert min(meter.curve) > 0.95
 

@@ -29,7 +29,7 @@ class FakeEngine:
         self._index, self._pose, self._conditions = 0, Pose(z=EYE_HEIGHT), Conditions(meadow=1.0)
         self._noise = np.random.default_rng(0)
         self._hue = 0.0
-        self._drawn: tuple[Pose, NDArray[np.float32], NDArray[np.float32]] | None = None
+        self._seen_from: Pose | None = None
 
     def warm_up(self) -> None:
         """Nothing here is slow at first."""
@@ -41,7 +41,7 @@ class FakeEngine:
         self._index, self._pose = 0, Pose(z=EYE_HEIGHT)
         self._noise = np.random.default_rng(seed)
         self._hue = float(self._noise.random())
-        self._drawn = None
+        self._seen_from = None
         return self._frame()
 
     def step(self, action: Action) -> Frame:
@@ -57,20 +57,17 @@ class FakeEngine:
 
     def _frame(self) -> Frame:
         started = time.perf_counter()
-        if self._drawn is None or self._drawn[0] != self._pose:
-            self._drawn = (self._pose, *self._draw())
-        _, colours, depth = self._drawn
-        rgb = (colours * 2 - 1).transpose(2, 0, 1)
-        known = np.ones((1, THUMB_HEIGHT, THUMB_WIDTH), np.float32)
+        if self._seen_from != self._pose:
+            colours, depth = self._draw()
+            rgb = (colours * 2 - 1).transpose(2, 0, 1)
+            self._image = _enlarged((colours * 255).astype(np.uint8), *self.info.size)
+            self._thumbnail = np.concatenate([rgb, log_depth(depth)[None]])
+            self._hint = np.concatenate([rgb, np.ones_like(rgb[:1])])
+            self._seen_from = self._pose
+        latent = self._noise.standard_normal(LATENT_SHAPE, np.float32)
+        timings = {"decode": (time.perf_counter() - started) * 1e3}
         return Frame(
-            image=_enlarged((colours * 255).astype(np.uint8), *self.info.size),
-            index=self._index,
-            pose=self._pose,
-            conditions=self._conditions,
-            latent=self._noise.standard_normal(LATENT_SHAPE, np.float32),
-            thumbnail=np.concatenate([rgb, log_depth(depth)[None]]),
-            hint=np.concatenate([rgb, known]),
-            timings={"decode": (time.perf_counter() - started) * 1e3},
+            self._image, self._index, self._pose, self._conditions, latent, self._thumbnail, self._hint, timings
         )
 
     def _draw(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
