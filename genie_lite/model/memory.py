@@ -137,3 +137,8 @@ class SpatialMemory:
 def empty_hint(batch: int, device: torch.device) -> Tensor:
     """The hint of a model without memory: B 4 72 128 of zeros."""
     return torch.zeros(batch, 4, THUMB_HEIGHT, THUMB_WIDTH, device=device)
+
+
+def clamp_thumbnail(thumbnail: Tensor) -> Tensor:
+    """RGB into [-1, 1] and log-depth into [0, 1]: B 4 72 128."""
+    return torch.cat([thumbnail[:, :3].clamp(-1, 1), thumbnail[:, 3:].clamp(0, 1)], 1)

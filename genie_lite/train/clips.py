@@ -1,0 +1,85 @@
+"""Training data as tensors: frames for the autoencoder, whole encoded episodes for everything behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genie_lite.data.episodes import list_episodes, read_episode
+from genie_lite.errors import DataError
+from genie_lite.model.autoencoder import Autoencoder
+from genie_lite.model.layers import to_unit
+
+
+def episode_paths(folder: Path, split: str) -> list[Path]:
+    """The split's episode files. Raises DataError if there is none."""
+    paths = list_episodes(folder, split)
+    if not paths:
+        raise DataError(f"no {split} episodes in {folder}: make some with `genie-lite collect --split {split}`")
+    return paths
+
+
+@dataclass(slots=True)
+class FrameSet:
+    """Single frames, all on one device: frames uint8 N 144 256 3, depth float16 N 72 128, conditions N 18; and
+    large uint8 K 720 1280 3 with the frames, small uint8 K 144 256 3, of the same instants."""
+
+    frames: Tensor
+    depth: Tensor
+    conditions: Tensor
+    large: Tensor
+    small: Tensor
+
+
+def load_frames(folder: Path, split: str, device: torch.device, most: int) -> FrameSet:
+    """Reads about `most` frames, evenly spread over the split's episodes, and all its 720p pictures."""
+    paths = episode_paths(folder, split)
+    per_episode = max(1, most // len(paths))
+    columns: list[list[Tensor]] = [[], [], [], [], []]
+    for path in paths:
+        episode = read_episode(path)
+        count = min(per_episode, len(episode.frames))
+        pick = np.unique(np.linspace(0, len(episode.frames) - 1, count).astype(int))
+        parts = (episode.frames[pick], episode.depth[pick], episode.conditions[pick], episode.pictures,
+                 episode.frames[episode.picture_index])  # fmt: skip
+        for column, values in zip(columns, parts, strict=True):
+            column.append(torch.from_numpy(np.ascontiguousarray(values)).to(device))
+    return FrameSet(*(torch.cat(column) for column in columns))
+
+
+@dataclass(slots=True)
+class LatentSet:
+    """Encoded episodes end to end: latents float16 N 16 18 32, poses N 5, actions N 6, conditions N 18 float32;
+    start[e] and length[e] say which rows are episode e."""
+
+    latents: Tensor
+    poses: Tensor
+    actions: Tensor
+    conditions: Tensor
+    start: Tensor
+    length: Tensor
+
+
+@torch.no_grad()
+def encode_episodes(folder: Path, split: str, autoencoder: Autoencoder, device: torch.device) -> LatentSet:
+    """Encodes a split's episodes with a trained autoencoder."""
+    autoencoder = autoencoder.to(device).eval()
+    rows: list[list[Tensor]] = [[], [], [], []]
+    lengths = []
+    for path in episode_paths(folder, split):
+        episode = read_episode(path)
+        chunks = []
+        for first in range(0, len(episode.frames), 64):
+            frames = torch.from_numpy(np.ascontiguousarray(episode.frames[first : first + 64])).to(device)
+            chunks.append(autoencoder.encode(to_unit(frames.permute(0, 3, 1, 2))).half())
+        lengths.append(len(episode.frames))
+        rows[0].append(torch.cat(chunks))
+        for column, values in zip(rows[1:], (episode.poses, episode.actions, episode.conditions), strict=True):
+            column.append(torch.from_numpy(np.array(values, np.float32)).to(device))
+    length = torch.tensor(lengths, device=device)
+    latents, poses, actions, conditions = (torch.cat(column) for column in rows)
+    return LatentSet(latents, poses, actions, conditions, length.cumsum(0) - length, length)

@@ -1,0 +1,135 @@
+"""`genie-lite train`: one part, or everything from nothing on a time budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from genie_lite.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from genie_lite.model.checkpoint import Model
+    from genie_lite.train.loop import Ranks
+
+ORDER = ("autoencoder", "motion", "first_frame", "dynamics")
+SHARES = {"autoencoder": 0.3, "motion": 0.03, "first_frame": 0.12, "dynamics": 0.55}
+"""How `train all` divides its budget."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train the model's parts from collected episodes. A stopped run goes on where it was."""
+
+    part: Literal["all", "autoencoder", "motion", "first_frame", "dynamics"] = "all"
+    """Which part; `all` trains them in order, each on its share of the budget."""
+    data: Path = Path("data/landscape")
+    """Episodes made by `genie-lite collect` (train and validation splits)."""
+    out: Path = Path("runs/landscape")
+    """The checkpoint to write; sample sheets and resume states lie in its `training` folder."""
+    budget: str = "6h"
+    """Training time for this part, or for all of them: a number with s, m or h."""
+    batch: int = 0
+    """Frames an update; 0 picks 24 on a CPU, 256 on a GPU (the first frame and motion take twice, the autoencoder
+    a quarter of it)."""
+    learning_rate: float = 0.0
+    """Peak learning rate; 0 picks each part's own."""
+    adversary: float = 0.02
+    """Weight of the dynamics' adversarial loss; 0 turns it off."""
+    start_from: Path | None = None
+    """A checkpoint whose weights the new one begins with."""
+    most_frames: int = 0
+    """Frames the autoencoder is trained on; 0 picks 20,000 on a CPU, 80,000 on a GPU."""
+    seed: int = 0
+    """Seed of initial weights and batches."""
+
+    @property
+    def seconds(self) -> float:
+        """The budget in seconds. Raises UsageError for text that is no time."""
+        units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+        try:
+            seconds = float(self.budget[:-1]) * units[self.budget[-1]]
+        except (ValueError, KeyError, IndexError):
+            seconds = -1.0
+        if not 0 < seconds < 1e7:
+            raise UsageError(f"--budget {self.budget!r} is no time: write 90s, 30m or 6h")
+        return seconds
+
+
+def main(options: Options) -> int:
+    """Trains as the options say and leaves a checkpoint in options.out."""
+    import torch
+
+    from genie_lite.model.checkpoint import Model as Parts
+    from genie_lite.model.checkpoint import ModelConfig, load_model
+    from genie_lite.train.loop import Ranks
+
+    seconds = options.seconds
+    ranks = Ranks()
+    torch.manual_seed(options.seed)
+    if ranks.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+    if (options.out / "config.json").is_file():
+        done = tuple(name for name in ORDER if (options.out / f"{name}.safetensors").is_file())
+        model = load_model(options.out, done)
+    else:
+        model = load_model(options.start_from) if options.start_from else Parts.new(ModelConfig())
+    torch.manual_seed(options.seed + 1 + ranks.rank)
+    chosen = ORDER if options.part == "all" else (options.part,)
+    for name in chosen:
+        budget = seconds * SHARES[name] if options.part == "all" else seconds
+        _train(name, model, options, budget, ranks)
+    return 0
+
+
+def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ranks) -> None:
+    from genie_lite.model.checkpoint import save_part
+    from genie_lite.train.loop import Schedule, fit
+
+    gpu = ranks.device.type == "cuda"
+    batch = options.batch or (256 if gpu else 24)
+    for other in ("autoencoder", "motion", "first_frame", "dynamics"):
+        model.part(other).to(ranks.device).requires_grad_(other == name).eval()
+    part, evaluate = _part(name, model, options, batch, ranks)
+    rates = {"autoencoder": 1e-3, "motion": 1e-3, "first_frame": 8e-4, "dynamics": 8e-4}
+
+    def publish(ema: nn.Module, made: dict[str, Any]) -> None:
+        model.made[name] = made
+        live = model.part(name)
+        setattr(model, name, ema)
+        save_part(options.out, model, name)
+        setattr(model, name, live)
+
+    schedule = Schedule(seconds, learning_rate=options.learning_rate or rates[name])
+    made = fit(part, schedule, options.out / "training", ranks, publish)
+    if ranks.rank == 0:
+        model.part(name).eval()
+        model.made[name] = {**made, "batch": batch * ranks.size, "held_out": evaluate()}
+        save_part(options.out, model, name)
+        print(f"{name}: {model.made[name]}")
+
+
+def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -> tuple[Any, Any]:
+    """The part to train and the function that measures it on the validation split."""
+    from genie_lite.train import autoencoder, clips, dynamics, first_frame, motion
+
+    device, seed, net = ranks.device, options.seed * 1000 + ranks.rank, model.autoencoder
+    if name == "autoencoder":
+        most = options.most_frames or (80_000 if device.type == "cuda" else 20_000)
+        frames = clips.load_frames(options.data, "train", device, most)
+        held_out = clips.load_frames(options.data, "validation", device, 200)
+        part = autoencoder.AutoencoderPart(net, frames, held_out, max(4, batch // 4), max(1, batch // 32), seed)
+        return part, lambda: autoencoder.evaluate_autoencoder(net, held_out)
+    data = clips.encode_episodes(options.data, "train", net, device)
+    held = clips.encode_episodes(options.data, "validation", net, device)
+    if name == "motion":
+        walk = motion.MotionPart(model.motion, data, net, 2 * batch, seed)
+        unseen = motion.MotionPart(model.motion, held, net, 2 * batch, seed)
+        return walk, lambda: motion.evaluate_motion(unseen)
+    if name == "first_frame":
+        return first_frame.FirstFramePart(model.first_frame, data, net, 2 * batch, seed), dict
+    dream = dynamics.DynamicsPart(model.dynamics, data, held, net, batch, seed, options.adversary)
+    return dream, lambda: dynamics.evaluate_dynamics(model.dynamics, held, net, min(32, len(held.start)))

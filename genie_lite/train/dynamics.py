@@ -1,0 +1,174 @@
+"""The dynamics' loss: every stream's next frame, a latent and a thumbnail error, and an adversary for sharpness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genie_lite.model.autoencoder import LATENT_CHANNELS, Autoencoder
+from genie_lite.model.dynamics import Dynamics, dynamics_vector
+from genie_lite.train.autoencoder import psnr
+from genie_lite.train.clips import LatentSet
+from genie_lite.train.sheets import save_sheet
+from genie_lite.train.streams import Streams
+
+SHORT_SHARE = 0.4
+"""Share of streams that only live one or two frames: true history, noise on the context, all flow times."""
+
+LONGEST = 120
+"""Frames of the longest rollouts in training, reached half-way through it."""
+
+CONTEXT_NOISE = 0.4
+"""Largest noise on context latents, in standard deviations."""
+
+WITHOUT_MEMORY = 0.2
+"""Share of streams that get no hint, so that the model works with memory off."""
+
+
+class Discriminator(nn.Module):
+    """Judges patches of a latent, given the memory hint: real or dreamed (PatchGAN, Isola et al. 2017)."""
+
+    def __init__(self, channels: int = 128) -> None:
+        super().__init__()
+        c = channels
+        self.net = nn.Sequential(
+            nn.Conv2d(LATENT_CHANNELS, c, 3, padding=1), nn.LeakyReLU(0.2),
+            nn.Conv2d(c, c, 3, padding=1), nn.GroupNorm(8, c), nn.LeakyReLU(0.2),
+            nn.Conv2d(c, 2 * c, 3, stride=2, padding=1), nn.GroupNorm(8, 2 * c), nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * c, 2 * c, 3, padding=1), nn.GroupNorm(8, 2 * c), nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * c, 1, 1),
+        )  # fmt: skip
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """B 16 18 32 -> B 1 9 16, higher means real."""
+        return self.net(latent)
+
+
+class DynamicsPart:
+    """Next-frame training on true history and on the model's own rollouts at once."""
+
+    name = "dynamics"
+
+    def __init__(
+        self,
+        module: Dynamics,
+        data: LatentSet,
+        held_out: LatentSet,
+        autoencoder: Autoencoder,
+        batch: int,
+        seed: int,
+        adversary: float,
+    ) -> None:
+        self.module, self.held_out, self.autoencoder, self.adversary = module, held_out, autoencoder, adversary
+        self.streams = Streams(data, autoencoder.thumbnail, batch, seed)
+        device = data.latents.device
+        self.short = torch.arange(batch, device=device) < int(batch * SHORT_SHARE)
+        self.discriminator = Discriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.judge_optimizer = torch.optim.AdamW(self.discriminator.parameters(), 3e-4, betas=(0.5, 0.95))
+        self._restart(torch.arange(batch, device=device), 0.0)
+
+    def _restart(self, which: Tensor, progress: float) -> None:
+        streams, n = self.streams, len(which)
+        if n == 0:
+            return
+        u = torch.rand(n, device=which.device)
+        longest = 2 + (LONGEST - 2) * min(1.0, 2 * progress)
+        long = torch.exp(u * torch.log(torch.tensor(longest, device=which.device))).long() + 1
+        streams.begin(which, torch.where(self.short[which], 1 + (u < 0.3).long(), long))
+        streams.memory_on[which] = torch.rand(n, device=which.device) >= WITHOUT_MEMORY
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Squared latent error and L1 thumbnail error of the next frame, older rollouts weighing less."""
+        streams = self.streams
+        given, truth = streams.conditioning(), streams.truth()
+        b, device = len(truth), truth.device
+        fresh = streams.age == 0
+        # Only a stream's first step may see part of the answer: what it draws is then not passed on.
+        time = torch.where(fresh & (torch.rand(b, device=device) < 0.2), torch.rand(b, device=device), 0.0)[:, None]
+        noise_level = torch.where(torch.rand(b, device=device) < 0.5, CONTEXT_NOISE * torch.rand(b, device=device), 0.0)
+        context = streams.context + noise_level[:, None, None, None] * torch.randn_like(streams.context)
+        t = time[:, :, None, None]
+        noisy = t * truth + (1 - t) * torch.randn_like(truth)
+        vector = dynamics_vector(
+            given["action"], given["motion"], given["pitch"], given["conditions"], time, noise_level[:, None]
+        )
+        drawn = self.module(noisy, context, given["hint"], vector).float()
+        with torch.no_grad():
+            true_thumb = self.autoencoder.thumbnail(truth)
+        weight = (1 + streams.age.float()).pow(-0.25)
+        latent_error = (drawn - truth).square().mean((1, 2, 3))
+        thumb_error = (self.autoencoder.thumbnail(drawn) - true_thumb).float().abs().mean((1, 2, 3))
+        total = (weight * (latent_error + 2 * thumb_error)).mean()
+        shown = {"fresh": latent_error[fresh].mean(), "old": latent_error[~fresh].mean(), "thumb": thumb_error.mean()}
+        if self.adversary and progress > 0.3:
+            fooled, shown["judge"] = self._adversary(drawn, truth)
+            total = total + self.adversary * min(1.0, (progress - 0.3) / 0.1) * fooled
+        streams.push(drawn.detach())
+        streams.end = torch.where(time[:, 0] > 0, streams.row, streams.end)
+        self._restart(streams.finished(), progress)
+        return total, {name: value.detach() for name, value in shown.items()}
+
+    def _adversary(self, drawn: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """The generator's hinge loss and the judge's own, after one update of the judge."""
+        judge = self.discriminator
+        blur = 0.1 * torch.randn_like(truth)
+        judged = F.relu(1 - judge(truth + blur)).mean() + F.relu(1 + judge(drawn.detach() + blur)).mean()
+        self.judge_optimizer.zero_grad(set_to_none=True)
+        judged.backward()
+        self.judge_optimizer.step()
+        for parameter in judge.parameters():
+            parameter.requires_grad_(False)
+        fooled = -judge(drawn + blur).float().mean()
+        for parameter in judge.parameters():
+            parameter.requires_grad_(True)
+        return fooled, judged.detach()
+
+    @torch.no_grad()
+    def sheet(self, module: nn.Module, path: Path) -> None:
+        """Eight held-out rollouts: truth and dream (memory on) after 1, 24, 72 and 120 frames."""
+        rows = []
+        for latents, truth in rollout(module, self.held_out, self.autoencoder, 8, 120, True, keep=(1, 24, 72, 120)):
+            rows += [self.autoencoder.decode(truth), self.autoencoder.decode(latents)]
+        save_sheet(rows, path)
+
+
+@torch.no_grad()
+def rollout(
+    module: nn.Module, data: LatentSet, autoencoder: Autoencoder, count: int, steps: int, memory: bool, keep: Any
+) -> list[tuple[Tensor, Tensor]]:
+    """Dreams `count` held-out episodes on from frame 96 along the true path.
+
+    Returns (dreamed, true) latents, count 16 18 32 each, after every number of frames in `keep`.
+    """
+    streams = Streams(data, autoencoder.thumbnail, count, seed=0)
+    device = data.latents.device
+    which = torch.arange(count, device=device)
+    rows = data.start[torch.linspace(0, len(data.start) - 1, count, device=device).long()] + 96
+    streams.begin(which, torch.full((count,), steps, device=device), rows)
+    streams.memory_on[:] = memory
+    zero, kept = torch.zeros(count, 1, device=device), []
+    generator = torch.Generator(device).manual_seed(0)
+    for index in range(1, steps + 1):
+        given, truth = streams.conditioning(), streams.truth()
+        vector = dynamics_vector(given["action"], given["motion"], given["pitch"], given["conditions"], zero, zero)
+        noise = torch.randn(truth.shape, generator=generator, device=device)
+        streams.push(module(noise, streams.context, given["hint"], vector))
+        if index in keep:
+            kept.append((streams.context[:, -LATENT_CHANNELS:].clone(), truth))
+    return kept
+
+
+@torch.no_grad()
+def evaluate_dynamics(module: Dynamics, data: LatentSet, autoencoder: Autoencoder, count: int) -> dict[str, float]:
+    """Mean PSNR (dB, decoded at 256x144 against the autoencoder's own picture of the truth) along the true path."""
+    result = {}
+    for memory, suffix in ((True, ""), (False, "_no_memory")):
+        kept = rollout(module, data, autoencoder, count, 120, memory, keep=(1, 24, 72, 120))
+        for name, (drawn, truth) in zip(("next_frame", "1s", "3s", "5s"), kept, strict=True):
+            quality = psnr(autoencoder.decode(drawn), autoencoder.decode(truth).clamp(-1, 1)).mean()
+            result[f"psnr_{name}{suffix}"] = round(float(quality), 2)
+    return result

@@ -1,0 +1,114 @@
+"""Streams: many rollouts side by side, each a dream that follows one episode's true camera path.
+
+Training advances every stream by one frame an update and takes the loss there, on the stream's own past frames: no
+forward pass is spent on unrolling alone, and long horizons cost no more than short ones (the idea of self-forcing,
+Huang et al. 2025, with truncation after one step). Memory works exactly as in play.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genie_lite.model.autoencoder import LATENT_CHANNELS, ThumbnailHead
+from genie_lite.model.dynamics import CONTEXT_FRAMES
+from genie_lite.model.memory import SpatialMemory, clamp_thumbnail, empty_hint
+from genie_lite.model.motion import motion_between
+from genie_lite.train.clips import LatentSet
+
+REMEMBERED = 6
+"""Memory slots filled with true frames from before a stream began; OWN more take turns with its own frames."""
+
+OWN = 4
+STORE_EVERY = 8
+
+
+class Streams:
+    """State of B rollouts. `row` is the dataset row of each stream's newest frame; `end` the last row it will draw."""
+
+    def __init__(self, data: LatentSet, thumbnail: ThumbnailHead, batch: int, seed: int) -> None:
+        device = data.latents.device
+        self.data, self.thumbnail, self.batch = data, thumbnail, batch
+        self.random = torch.Generator(device).manual_seed(seed)
+        self.row = torch.zeros(batch, dtype=torch.int64, device=device)
+        self.end = torch.zeros_like(self.row)
+        self.age = torch.zeros_like(self.row)
+        self.memory_on = torch.ones(batch, dtype=torch.bool, device=device)
+        self.context = torch.zeros(batch, CONTEXT_FRAMES * LATENT_CHANNELS, 18, 32, device=device)
+        half = torch.float16 if device.type == "cuda" else torch.float32
+        self.memory = SpatialMemory(batch, REMEMBERED + OWN, device, half)
+        self.last = empty_hint(batch, device)
+
+    def begin(self, which: Tensor, horizon: Tensor, rows: Tensor | None = None, history: int = 240) -> None:
+        """Starts the streams `which` (n int64) anew at random rows, or the given ones, for `horizon` (n) frames.
+
+        Their memory gets true frames from up to `history` frames before; a tenth start as play does, standing still
+        with nothing but the first frame to remember.
+        """
+        data, device, n = self.data, self.row.device, len(which)
+        episode = torch.randint(len(data.start), (n,), generator=self.random, device=device)
+        if rows is None:
+            room = (data.length[episode] - CONTEXT_FRAMES - 1).clamp_min(1)
+            rows = data.start[episode] + CONTEXT_FRAMES - 1 + (self._uniform(n) * room).long()
+            fresh = self._uniform(n) < 0.1
+        else:
+            episode = torch.searchsorted(data.start, rows, right=True) - 1
+            fresh = torch.zeros(n, dtype=torch.bool, device=device)
+        first = data.start[episode]
+        self.row[which] = rows
+        self.end[which] = torch.minimum(rows + horizon, first + data.length[episode] - 1)
+        self.age[which] = 0
+        back = torch.arange(CONTEXT_FRAMES - 1, -1, -1, device=device)
+        context_rows = rows[:, None] - back * (~fresh)[:, None]
+        self.context[which] = data.latents[context_rows].float().flatten(1, 2)
+        self.last[which] = self.thumbnails(data.latents[rows])
+        # Distances back in time spread evenly on a log scale, oldest first, as play's memory is.
+        spread = torch.exp(self._uniform(n, REMEMBERED) * torch.log(torch.tensor(history / 2.0, device=device)))
+        past = rows[:, None] - (2 * spread).long().sort(1, descending=True).values
+        known = (past >= first[:, None]) & ~fresh[:, None]
+        past = torch.maximum(past, first[:, None])
+        self.memory.filled[which] = False
+        views = self.thumbnails(data.latents[past].flatten(0, 1)).unflatten(0, (n, REMEMBERED))
+        self.memory.views[which, :REMEMBERED] = views.to(self.memory.views.dtype)
+        self.memory.poses[which, :REMEMBERED] = data.poses[past]
+        self.memory.filled[which, :REMEMBERED] = known & (history > 0)
+
+    @torch.no_grad()
+    def thumbnails(self, latents: Tensor) -> Tensor:
+        """N 16 18 32 -> N 4 72 128 float32, clamped as play clamps them."""
+        return clamp_thumbnail(self.thumbnail(latents.float()).float())
+
+    def conditioning(self) -> dict[str, Tensor]:
+        """What the next frame is drawn from: hint, action, motion, pitch, conditions (see `dynamics_vector`)."""
+        data, after = self.data, self.row + 1
+        hint = self.memory.hint(self.last, data.poses[self.row], data.poses[after])
+        return {
+            "hint": hint * self.memory_on[:, None, None, None],
+            "action": data.actions[self.row],
+            "motion": motion_between(data.poses[self.row], data.poses[after]),
+            "pitch": data.poses[after, 4:5],
+            "conditions": data.conditions[after],
+        }
+
+    def truth(self) -> Tensor:
+        """The next frame's true latent, B 16 18 32."""
+        return self.data.latents[self.row + 1].float()
+
+    @torch.no_grad()
+    def push(self, latent: Tensor) -> None:
+        """Takes the dreamed next latent (B 16 18 32) as each stream's newest frame."""
+        latent = latent.float()
+        pose = self.data.poses[self.row]
+        slot = REMEMBERED + (self.age // STORE_EVERY) % OWN
+        self.memory.store(slot, self.last, pose, self.age % STORE_EVERY == 0)
+        self.context = torch.cat([self.context[:, LATENT_CHANNELS:], latent], 1)
+        self.last = self.thumbnails(latent)
+        self.row = self.row + 1
+        self.age = self.age + 1
+
+    def finished(self) -> Tensor:
+        """Numbers of the streams that have drawn their last frame."""
+        return torch.nonzero(self.row >= self.end).squeeze(1)
+
+    def _uniform(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=self.random, device=self.row.device)
