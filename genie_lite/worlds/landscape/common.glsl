@@ -22,5 +22,5 @@ vec3 sky_colour(vec3 dir) {
 
 vec3 shade(vec3 normal) {
     float sun = max(dot(normal, u_light_dir) * 0.85 + 0.15, 0.0);
-    return u_skylight * (0.82 + 0.3 * normal.z) + u_sun_colour * sun;
+    return u_skylight * (0.86 + 0.16 * normal.z) + u_sun_colour * sun * 0.86;
 }

@@ -72,10 +72,10 @@ class Country:
         grid = self.tile(math.floor(x / TILE), math.floor(y / TILE), 0).grid
         return float(grid.at(np.array(x), np.array(y)))
 
-    def obstacles(self, x: float, y: float) -> tuple[Floats, Floats]:
-        """Circles (N, 3) and walls (M, 6) on the tiles within 8 m of the point."""
-        columns = {math.floor((x + d) / TILE) for d in (-8, 8)}
-        rows = {math.floor((y + d) / TILE) for d in (-8, 8)}
+    def obstacles(self, x: float, y: float, reach: float = 8.0) -> tuple[Floats, Floats]:
+        """Circles (N, 3) and walls (M, 6) on the tiles within `reach` metres of the point."""
+        columns = {math.floor((x + d) / TILE) for d in (-reach, reach)}
+        rows = {math.floor((y + d) / TILE) for d in (-reach, reach)}
         near = [self.objects(ix, iy) for ix in sorted(columns) for iy in sorted(rows)]
         return np.concatenate([o.circles for o in near]), np.concatenate([o.walls for o in near])
 

@@ -123,7 +123,7 @@ def pine(level: int, snow: bool = False) -> Mesh:
 def broadleaf(level: int, tall: bool) -> Mesh:
     height, squash = (4.9, 1.35) if tall else (4.1, 0.92)
     if level == 2:
-        return paint(blob(2.1, height - 0.4, squash * 1.15, 3, 0.1, full=False), "6FAE4A", 1.0)
+        return paint(lathe(3, (0, 1.2), (2.3, height - 0.3), (0, height + 1.9 * squash)), "6FAE4A", 1.0, shade=(0.85, 1.05))
     stem = paint(lathe(4 if level == 0 else 3, (0.34, -0.4), (0.2, height - 1.2)), "70503A")
     if level == 1:
         return join(stem, paint(blob(2.15, height, squash, 3, full=False), "6FAE4A", 1.0, shade=(0.78, 1.1)))
@@ -205,6 +205,11 @@ def flowers(level: int) -> Mesh:
     stalks = np.concatenate([_blade(x, y, 0.4) for x, y in places])
     heads = [moved(lathe(4, (0.16, 0.36), (0, 0.5)), 1.5 * x, 1.5 * y) for x, y in places]
     return join(paint(both_sides(stalks), "5E9A48"), paint(np.concatenate(heads), "F4D65A", 1.0))
+
+
+def grass(level: int) -> Mesh:
+    blades = [_blade(0.22 * math.cos(a), 0.22 * math.sin(a), h) for a, h in ((0.2, 0.55), (2.3, 0.4), (4.2, 0.65))]
+    return paint(both_sides(np.concatenate(blades)), "7FB652", 1.0)
 
 
 def _blade(x: float, y: float, height: float) -> Triangles:

@@ -37,16 +37,17 @@ def _levels(make: object, count: int = 3, *args: object) -> tuple[meshes.Mesh, .
 
 
 KINDS = {
-    "pine": Kind(_levels(meshes.pine), 0.35, 1.9, (0.75, 1.5), "needles"),
-    "snowy_pine": Kind(_levels(meshes.pine, 3, True), 0.35, 1.9, (0.75, 1.5), "needles"),
-    "round_tree": Kind(_levels(meshes.broadleaf, 3, False), 0.4, 2.2, (0.75, 1.35), "foliage"),
-    "tall_tree": Kind(_levels(meshes.broadleaf, 3, True), 0.4, 1.9, (0.8, 1.4), "foliage"),
-    "palm": Kind(_levels(meshes.palm), 0.3, 1.7, (0.75, 1.3), "foliage"),
-    "cactus": Kind(_levels(meshes.cactus), 0.5, 0.8, (0.7, 1.3), "foliage"),
+    "pine": Kind(_levels(meshes.pine), 0.35, 1.9, (0.85, 1.75), "needles"),
+    "snowy_pine": Kind(_levels(meshes.pine, 3, True), 0.35, 1.9, (0.85, 1.75), "needles"),
+    "round_tree": Kind(_levels(meshes.broadleaf, 3, False), 0.4, 2.2, (0.85, 1.6), "foliage"),
+    "tall_tree": Kind(_levels(meshes.broadleaf, 3, True), 0.4, 1.9, (0.9, 1.65), "foliage"),
+    "palm": Kind(_levels(meshes.palm), 0.3, 1.7, (0.85, 1.5), "foliage"),
+    "cactus": Kind(_levels(meshes.cactus), 0.5, 0.8, (0.8, 1.6), "foliage"),
     "dead_tree": Kind(_levels(meshes.dead_tree), 0.35, 0.7, (0.7, 1.4), "wood"),
     "mushroom": Kind(_levels(meshes.mushroom), 0.5, 1.7, (0.5, 1.7), "bloom"),
     "crystal": Kind(_levels(meshes.crystal), 0.8, 0.9, (0.6, 1.9), "crystal"),
     "bush": Kind(_levels(meshes.bush, 1), 0.0, 0.9, (0.7, 1.4), "foliage"),
+    "grass": Kind(_levels(meshes.grass, 1), 0.0, 0.0, (0.7, 1.5), "foliage"),
     "reeds": Kind(_levels(meshes.reeds, 1), 0.0, 0.0, (0.8, 1.3), "foliage"),
     "flowers": Kind(_levels(meshes.flowers, 1), 0.0, 0.0, (0.8, 1.4), "petals"),
     "rock": Kind(_levels(meshes.rock, 2), 0.95, 1.1, (0.5, 1.7), "stone", False),
@@ -57,14 +58,14 @@ KINDS = {
 NAMES = tuple(KINDS)
 
 _SHARES: dict[str, dict[str, float]] = {
-    "meadow": {"round_tree": 0.18, "tall_tree": 0.09, "pine": 0.05, "bush": 0.13, "flowers": 0.3, "rock": 0.03},
-    "autumn": {"round_tree": 0.2, "tall_tree": 0.16, "pine": 0.04, "bush": 0.12, "rock": 0.03},
-    "snow": {"snowy_pine": 0.32, "dead_tree": 0.02, "bush": 0.03, "rock": 0.05},
-    "desert": {"cactus": 0.13, "bush": 0.06, "palm": 0.012, "rock": 0.05, "spire": 0.012},
+    "meadow": {"round_tree": 0.15, "tall_tree": 0.07, "pine": 0.04, "bush": 0.12, "flowers": 0.22, "grass": 0.3, "rock": 0.03},
+    "autumn": {"round_tree": 0.16, "tall_tree": 0.13, "pine": 0.03, "bush": 0.12, "grass": 0.35, "rock": 0.03},
+    "snow": {"snowy_pine": 0.26, "dead_tree": 0.02, "bush": 0.03, "rock": 0.05},
+    "desert": {"cactus": 0.12, "bush": 0.05, "grass": 0.12, "palm": 0.012, "rock": 0.05, "spire": 0.012},
     "volcanic": {"dead_tree": 0.13, "rock": 0.09, "spire": 0.05},
-    "tropical": {"palm": 0.26, "tall_tree": 0.05, "bush": 0.2, "flowers": 0.15, "rock": 0.025},
-    "marsh": {"reeds": 0.34, "dead_tree": 0.07, "round_tree": 0.1, "bush": 0.08, "rock": 0.015},
-    "alien": {"mushroom": 0.17, "crystal": 0.11, "bush": 0.05, "flowers": 0.1, "spire": 0.02},
+    "tropical": {"palm": 0.22, "tall_tree": 0.04, "bush": 0.18, "flowers": 0.14, "grass": 0.26, "rock": 0.025},
+    "marsh": {"reeds": 0.5, "dead_tree": 0.09, "tall_tree": 0.14, "bush": 0.1, "grass": 0.3, "rock": 0.015},
+    "alien": {"mushroom": 0.17, "crystal": 0.11, "bush": 0.05, "flowers": 0.1, "grass": 0.2, "spire": 0.02},
 }
 _TABLE = np.array([[_SHARES[b].get(name, 0.0) for name in NAMES] for b in BIOMES])
 _IS_PLANT = np.array([kind.plant for kind in KINDS.values()])
@@ -172,10 +173,10 @@ def _buildings(
 ) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
     x, y, gx, gy = _lattice(2, seed + 40, ix, iy, 0.45)
     s = conditions.settlement
-    chance = 0.75 * s**0.7 * smoothstep(0.55 - 0.9 * s, 0.85 - 0.9 * s, terrain.village(x, y))
+    chance = 0.95 * s**0.6 * smoothstep(0.45 - 0.9 * s, 0.7 - 0.9 * s, terrain.village(x, y))
     around = np.array([[0, 4, -4, 0, 0], [0, 0, 0, 4, -4]])[:, :, None]
     z = terrain.height(x + around[0], y + around[1])
-    fits = (z.min(0) > 0.9) & (np.ptp(z, axis=0) < 2.2) & (uniform(gx, gy, seed + 41) < chance)
+    fits = (z.min(0) > 0.9) & (np.ptp(z, axis=0) < 3.2) & (uniform(gx, gy, seed + 41) < chance)
     x, y, gx, gy = x[fits], y[fits], gx[fits], gy[fits]
     ruined = uniform(gx, gy, seed + 42) < _RUINED @ terrain.biomes(x, y)
     kind = np.where(ruined, NAMES.index("ruin"), NAMES.index("house"))

@@ -19,7 +19,8 @@ void main() {
     colour = mix(colour, in_colour.rgb * 1.05, shine);
     float lamp = max(-normal.w, 0.0) * u_night;
     colour = mix(colour, vec3(1.0, 0.82, 0.45), lamp);
-    float clear = max(1.0 - range * range / (u_visibility * u_visibility), 0.0);
+    float far = min(range / u_visibility, 1.0);
+    float clear = 1.0 - far * far * far;
     clear *= clear;
     v_colour = mix(air, colour, clear + max(shine, lamp) * 0.35 * clear * (1.0 - clear));
 }

@@ -23,8 +23,8 @@ _HOURS = np.array([0, 4.3, 5.4, 6.3, 7.6, 10, 14, 16.6, 18.0, 18.9, 19.8, 21, 24
 _ZENITH = rgb(*"0E1838 121D42 34427E 5B82BE 4A93D9 3D8BD8 3D8BD8 4A8AD0 4A6DB4 3E4486 242B62 101A3C 0E1838".split())
 _HORIZON = rgb(*"26365E 33426E A5809A F0BD9C CFE2EC C6E3F2 C6E3F2 E2DEC8 F3B98C D2859A 6A5D92 2B3A66 26365E".split())
 _GLOW = rgb(*"26365E 54507C F08C68 FFC070 FFE9B8 F4F4E4 F4F4E4 FFE2A0 FF9A4E FF6E4E B45C78 2F3C68 26365E".split())
-_SUN = rgb(*"3F5590 3F5590 6A5E80 C88A60 D4B48A C4B694 C4B694 D6AE78 DA8450 985066 4A4E84 3F5590 3F5590".split())
-_SKYLIGHT = rgb(*"38477A 3C4A7C 5C608E 8086A0 7E90AE 8494B0 8494B0 8890A8 8C7E9C 70699A 4C5488 3A4A7C 38477A".split())
+_SUN = rgb(*"475684 475684 6A5E80 C88A60 C4A680 B2A484 B2A484 C8A26E DC864E 985066 4E5484 475684 475684".split())
+_SKYLIGHT = rgb(*"434E78 464F78 605F8A 8086A0 808EAA 848FA8 848FA8 8A8EA4 8C7E9C 706996 525884 454F7A 434E78".split())
 _NIGHT = np.array([1, 0.9, 0.25, 0, 0, 0, 0, 0, 0, 0.05, 0.55, 1, 1.0])
 
 # How each of BIOMES colours its air, and how strongly.
@@ -77,6 +77,7 @@ def light(conditions: Conditions, biomes: Floats) -> Light:
     grey = (0.45 * zenith.mean() + 0.5 * brightness) * np.array([0.94, 0.98, 1.05]) * (1 - 0.12 * c.rain)
     horizon += gloom * 0.85 * (grey * 1.06 - horizon)
     zenith += gloom * (grey * 0.92 - zenith)
+    zenith += c.fog**0.7 * (horizon - zenith)
     glow = horizon + (1 - gloom) * (glow - horizon)
     dim = 1 - 0.14 * c.rain - 0.06 * gloom
     sun_dir, moon_dir = _orbit(hour), _orbit((hour + 12.4) % 24 + 0.6)
@@ -119,11 +120,11 @@ def cloud_vertices(seed: int) -> NDArray[np.void]:
     for index in range(CLOUDS):
         azimuth = (index * 0.618 + rng.uniform(0, 0.06)) * 2 * math.pi
         slant = rng.uniform(0.16, 0.75) ** 1.3 + 0.06
-        size = rng.uniform(0.075, 0.14) * (0.7 + slant)
+        size = rng.uniform(0.09, 0.16) * (0.75 + slant)
         heap = []
         for lump, (offset, radius) in enumerate(((-1.15, 0.62), (1.2, 0.7), (0.1, 1.0))):
-            corners = blob(radius, 0.0, 0.62, int(rng.integers(99)) + lump, 0.12)
-            corners[..., 2] = np.maximum(corners[..., 2], -0.16) + 0.12 * radius
+            corners = blob(radius, 0.0, 0.8, int(rng.integers(99)) + lump, 0.12)
+            corners[..., 2] = np.maximum(corners[..., 2], -0.2) + 0.1 * radius
             corners[..., 0] += offset + rng.uniform(-0.15, 0.15)
             heap.append(corners)
         corners = np.concatenate(heap) * size

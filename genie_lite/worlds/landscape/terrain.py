@@ -24,22 +24,22 @@ def rgb(*codes: str) -> Colours:
 # One row for each of BIOMES: metres of hills, knolls, bumps, mountains, dunes.
 RELIEF = np.array(
     [
-        [9.0, 2.2, 0.35, 26.0, 0.0],
-        [9.0, 2.6, 0.40, 30.0, 0.0],
-        [10.0, 3.0, 0.50, 52.0, 0.0],
-        [5.0, 1.0, 0.10, 24.0, 4.5],
+        [9.0, 2.4, 0.6, 30.0, 0.0],
+        [9.0, 2.8, 0.65, 34.0, 0.0],
+        [10.0, 3.0, 0.6, 58.0, 0.0],
+        [5.0, 1.2, 0.25, 30.0, 4.5],
         [8.0, 4.0, 0.80, 56.0, 0.0],
-        [8.0, 2.6, 0.40, 34.0, 0.0],
-        [2.2, 1.0, 0.30, 7.0, 0.0],
-        [8.0, 4.0, 0.50, 40.0, 0.0],
+        [8.0, 2.8, 0.6, 40.0, 0.0],
+        [1.4, 1.7, 0.7, 10.0, 0.0],
+        [8.0, 4.0, 0.7, 46.0, 0.0],
     ]
 )
-GROUND = rgb("7FBA4E", "BB9A48", "EEF3FA", "E8C283", "4B444B", "63B656", "6C7F48", "5C4C96")
-PATCHES = rgb("A6CA5C", "C9853C", "DDE8F6", "DCA765", "3A353C", "93C95A", "8A8A50", "7F52A6")
+GROUND = rgb("74AE4A", "B89544", "E6EDF6", "E2BA7C", "4B444B", "5BAA50", "76914B", "5E5096")
+PATCHES = rgb("9DC25A", "C47C3A", "D2DFF0", "D49C5C", "38333A", "86BE54", "9AA052", "7E549E")
 STEEP = rgb("958C7C", "8F7968", "8794A9", "C27C4C", "63504F", "8F806C", "6F6B57", "403B6B")
-SHORE = rgb("E4D39C", "D1BA8A", "C8D7E6", "EFDCA6", "5E3A33", "F6E6B6", "5F5C3C", "58C9BA")
-SHALLOW = rgb("74CBCB", "74B6B8", "C4E8F1", "7AD8C6", "FF6A16", "78E6D4", "808E58", "74F0E2")
-DEEP = rgb("2B82AE", "2F6A92", "6CA9CC", "2A98A6", "FFB52E", "1A98BC", "47593F", "3C5FD6")
+SHORE = rgb("E4D39C", "D1BA8A", "C8D7E6", "EFDCA6", "5E3A33", "F6E6B6", "787443", "58C9BA")
+SHALLOW = rgb("74CBCB", "74B6B8", "C4E8F1", "7AD8C6", "FF6A16", "78E6D4", "86A884", "74F0E2")
+DEEP = rgb("2B82AE", "2F6A92", "6CA9CC", "2A98A6", "FFB52E", "1A98BC", "3F6E68", "3C5FD6")
 LAVA, SNOWY = BIOMES.index("volcanic"), BIOMES.index("snow")
 LAVA_GLOW = rgb("FF7A22")[0]
 
@@ -54,7 +54,7 @@ class Terrain:
         self._mix = mix[self._active] / mix[self._active].sum()
         ruggedness = conditions.ruggedness
         self._scale = np.array(
-            [0.3 + 1.2 * ruggedness, 0.3 + 1.4 * ruggedness, 0.5 + ruggedness, 0.08 + 1.5 * ruggedness, 1.0]
+            [0.3 + 1.2 * ruggedness, 0.3 + 1.4 * ruggedness, 0.5 + ruggedness, 0.12 + 1.9 * ruggedness, 1.0]
         )
         self._shift = 0.0
         self._shift = self._water_shift(conditions.water)
@@ -82,7 +82,7 @@ class Terrain:
         weights = self.biomes(x, y) if weights is None else weights
         relief = np.tensordot(RELIEF * self._scale, weights, (0, 0))
         s = self._seed
-        plateau = smoothstep(-0.05, 0.65, noise(x, y, 330.0, s + 1))
+        plateau = smoothstep(-0.15, 0.5, noise(x, y, 330.0, s + 1))
         crags = 0.55 + 0.45 * (1 - 2 * np.abs(noise(x, y, 95.0, s + 2)))
         height = relief[0] * noise(x, y, 170.0, s + 3)
         height += relief[1] * noise(x, y, 58.0, s + 4)
@@ -114,7 +114,7 @@ class Terrain:
         shore = smoothstep(1.1, 0.5, z)[:, None]
         colour += shore * (weights.T @ SHORE - colour)
         grain = uniform(np.floor(x * 4), np.floor(y * 4), self._seed + 12)
-        colour *= (0.965 + 0.07 * grain)[:, None]
+        colour *= (0.95 + 0.1 * grain)[:, None]
         crack = smoothstep(0.05, 0.02, np.abs(noise(x, y, 44.0, self._seed + 13))) * (weights[LAVA] > 0.5) * (z > 0.6)
         colour += crack[:, None] * (LAVA_GLOW - colour)
         return colour.astype(np.float32), crack.astype(np.float32)

@@ -148,7 +148,7 @@ def _things(objects: Objects, grid: Grid, level: int) -> list[Part]:
         turn *= objects.size[own, None, None]
         at = np.stack([objects.x[own], objects.y[own], z[own]], 1)
         corners = np.einsum("nab,tcb->ntca", turn, mesh.corners) + at[:, None, None]
-        brightness = mesh.colour.max(1) / max(float(mesh.colour.max()), 1e-3)
+        brightness = mesh.colour.max(1) / float(mesh.colour.max(1)[mesh.tint > 0].mean()) if mesh.tint.any() else mesh.tint
         tinted = objects.tint[own][:, None] * brightness[:, None]
         colour = mesh.colour + mesh.tint[:, None] * (tinted - mesh.colour)
         parts.append(Part(corners.reshape(-1, 3, 3), colour.reshape(-1, 3), np.tile(mesh.glow, count)))

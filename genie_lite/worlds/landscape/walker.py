@@ -34,7 +34,7 @@ class Ground(Protocol):
     def ground(self, x: float, y: float) -> float:
         """Height in metres."""
 
-    def obstacles(self, x: float, y: float) -> tuple[Floats, Floats]:
+    def obstacles(self, x: float, y: float, reach: float = 8.0) -> tuple[Floats, Floats]:
         """Circles (N, 3) and walls (M, 6) near a point."""
 
 
@@ -53,8 +53,8 @@ class Walker:
         """A walker on free, dry, rather level ground, looking where the view is open."""
         rng = np.random.default_rng(seed)
         best, best_score = Pose(), -math.inf
-        for _ in range(24):
-            x, y = rng.uniform(-90, 90, 2)
+        for _ in range(32):
+            x, y = rng.uniform(-110, 110, 2)
             score, yaw = _outlook(country, float(x), float(y))
             if score > best_score:
                 best, best_score = Pose(float(x), float(y), 0.0, yaw), score
@@ -110,17 +110,20 @@ def _outlook(country: Ground, x: float, y: float) -> tuple[float, float]:
     reach = np.array([0.0, 4.0, 9.0, 18.0, 40.0, 90.0, 160.0])[:, None]
     z = country.terrain.height(x + reach * np.sin(angles), y + reach * np.cos(angles))
     eye = z[0, 0] + EYE_HEIGHT
-    if z[0, 0] < 0.5 or float(np.ptp(z[:2])) > 3.0:
-        return -100.0 + float(z[0, 0]) * 0.01, 0.0
+    unfit = 6.0 * max(1.3 - float(z[:2].min()), 0.0) + 1.5 * max(float(np.ptp(z[:2])) - 1.5, 0.0)
     wall = np.maximum((z[1:5] - eye + 0.6) / reach[1:5], 0.0).sum(0) * 8
-    view = np.clip((z[5] - eye) / 30, -0.3, 0.6) + np.clip((z[6] - eye) / 30, -0.2, 1.0)
-    lake = 0.6 * (z[3:6] < 0).any(0) * (z[1:3] > 0.3).all(0)
-    circles, walls = country.obstacles(x, y)
+    view = np.clip((z[5] - eye) / 25, -0.3, 0.8) + np.clip((z[6] - eye) / 25, -0.2, 1.4)
+    lake = 0.6 * (z[4:6] < 0).any(0) * (z[1:4] > 0.3).all(0)
+    circles, walls = country.obstacles(x, y, 30.0)
     crowd = np.zeros(12)
-    for cx, cy, radius in (*circles, *((w[0], w[1], w[4]) for w in walls)):
+    for cx, cy, radius in (*circles, *((w[0], w[1], 4.0) for w in walls)):
         away = math.hypot(cx - x, cy - y)
-        if away < 9.0 + radius:
-            crowd += np.exp(3 * (np.cos(angles - math.atan2(cx - x, cy - y)) - 1)) * (0.9 + radius) * (3 if away < 4 else 1)
+        ahead = np.cos(angles - math.atan2(cx - x, cy - y))
+        if away < 10.0 + radius:
+            crowd += np.exp(3 * (ahead - 1)) * (0.9 + radius) * (5 if away < 5 + radius else 1)
+        elif away < 34.0:
+            # Something to look at, neither in the way nor far off.
+            crowd -= (0.2 if radius < 4.0 else 0.5) * (ahead > 0.75)
     scores = view + lake - wall - crowd
     best = int(scores.argmax())
-    return float(scores[best]), float(angles[best])
+    return float(scores[best]) - unfit, float(angles[best])
