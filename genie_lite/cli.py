@@ -97,10 +97,11 @@ def _parse(options: type, prog: str, words: list[str]) -> Any:
         raise UsageError(f"{_one_line(said.getvalue())} See {prog} --help") from None
 
 
-def _one_line(box: str) -> str:
-    """tyro's framed error as one line: the frame, its title, and the advice below the rule left out."""
-    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    message = lines[: next((i for i, line in enumerate(lines) if line.startswith("──")), None)]
+def _one_line(said: str) -> str:
+    """tyro's error as one line: what lies between its title and the rule above its advice, framed or in plain ASCII."""
+    lines = [line.strip("│ ") for line in said.strip().splitlines()]
+    rules = [number for number, line in enumerate(lines) if line[:3] in ("╭─ ", "───", "---")]
+    message = lines[rules[0] + 1 : rules[1]] if len(rules) > 1 else lines
     return " ".join(" ".join(message).split()).rstrip(".") + "."
 
 

@@ -95,7 +95,9 @@ class Window:
 def save_png(image: NDArray[np.uint8], path: Path) -> None:
     """Writes a picture, uint8 (H, W, 3). Raises OutputError where that fails."""
     try:
-        pygame.image.save(pygame.image.frombuffer(np.ascontiguousarray(image).data, image.shape[1::-1], "RGB"), str(path))
+        pygame.image.save(
+            pygame.image.frombuffer(np.ascontiguousarray(image).data, image.shape[1::-1], "RGB"), str(path)
+        )
     except (pygame.error, OSError) as error:
         raise OutputError(
             f"cannot write {path} ({error}); free some space or give another folder with --out"

@@ -17,6 +17,28 @@ CODECS = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3
 """Tried in this order: h264 where PyAV was built with it, else what every FFmpeg has."""
 
 
+class _Sink:
+    """Takes what the encoder writes and keeps the first failure for later.
+
+    An FFmpeg whose output fails crashes the process when it is closed, so to FFmpeg every write succeeds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.error: OSError | None = None
+        self._file = path.open("wb", buffering=0)
+
+    def write(self, data: bytes) -> int:
+        if self.error is None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class VideoWriter:
     """Writes frames of one size at 24 a second; use it as a context manager.
 
@@ -26,10 +48,16 @@ class VideoWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._stream: av.VideoStream | None = None
+        codec = next((name for name in CODECS if name in av.codecs_available), None)
+        if codec is None:
+            raise OutputError("this PyAV has no video encoder (libx264, mpeg4); reinstall it: pip install -U av")
+        self._codec = codec
         try:
-            self._container = av.open(str(path), "w", format="mp4", options={"movflags": "frag_keyframe+empty_moov"})
+            self._sink = _Sink(path)
         except OSError as error:
             raise _failure(path, error) from error
+        flags = {"movflags": "frag_keyframe+empty_moov"}
+        self._container = av.open(self._sink, "w", format="mp4", options=flags)
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -44,30 +72,28 @@ class VideoWriter:
         height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
         stream = self._stream or self._open_stream(width, height)
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="rgb24")
-        try:
-            self._container.mux(stream.encode(picture))
-        except OSError as error:
-            raise _failure(self.path, error) from error
+        self._container.mux(stream.encode(picture))
+        self._check()
 
     def close(self) -> None:
         """Writes what the encoder still holds."""
         stream, self._stream = self._stream, None
-        try:
-            if stream is not None:
-                self._container.mux(stream.encode())
-            self._container.close()
-        except OSError as error:
-            raise _failure(self.path, error) from error
+        if stream is not None:
+            self._container.mux(stream.encode())
+        self._container.close()
+        self._sink.close()
+        self._check()
 
     def _open_stream(self, width: int, height: int) -> av.VideoStream:
-        name = next((name for name in CODECS if name in av.codecs_available), None)
-        if name is None:
-            raise OutputError("this PyAV has no video encoder (libx264, mpeg4); reinstall it: pip install -U av")
-        stream = self._container.add_stream(name, rate=Fraction(STEPS_PER_SECOND), options=CODECS[name])
+        stream = self._container.add_stream(self._codec, Fraction(STEPS_PER_SECOND), options=CODECS[self._codec])
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.gop_size = 2 * STEPS_PER_SECOND
         self._stream = stream
         return stream
+
+    def _check(self) -> None:
+        if self._sink.error is not None:
+            raise _failure(self.path, self._sink.error) from self._sink.error
 
 
 def _failure(path: Path, error: OSError) -> OutputError:
