@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ class Window:
             pygame.display.init()
             pygame.font.init()
             pygame.joystick.init()
+            _prefer_shared_memory()
             pygame.display.set_caption(title)
             pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
@@ -90,6 +92,15 @@ class Window:
     def close(self) -> None:
         """Gives mouse and display back."""
         pygame.quit()
+
+
+def _prefer_shared_memory() -> None:
+    """On X11, has SDL present through shared memory rather than OpenGL.
+
+    Without a GPU that is several times as fast, and a simulator's OpenGL context in this process is left alone.
+    """
+    if pygame.display.get_driver() == "x11":
+        os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
 
 
 def save_png(image: NDArray[np.uint8], path: Path) -> None:

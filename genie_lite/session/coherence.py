@@ -32,10 +32,10 @@ REFERENCE_FRAMES = STEPS_PER_SECOND * 2
 SMALLEST = 0.02
 """A signal counts at least this much, so that the geometric mean stays finite and a recovery can show."""
 
-TOLERANCE = {"agreement": 0.03, "latent": 0.3, "sharpness": math.log(1.6), "brightness": 0.15}
+TOLERANCE = {"agreement": 0.03, "latent": 0.3, "sharpness": math.log(2.5), "brightness": 0.15}
 """What a walk through an unharmed world changes by itself: colour distance, nats, log ratio, luma."""
 
-SCALE = {"agreement": 0.1, "latent": 0.8, "sharpness": 0.6, "brightness": 0.25}
+SCALE = {"agreement": 0.1, "latent": 0.8, "sharpness": 0.8, "brightness": 0.25}
 """A deviation of this much beyond the tolerance lowers a signal to 1/e."""
 
 LEAST_KNOWN = 0.05
