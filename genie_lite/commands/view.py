@@ -17,8 +17,8 @@ class Options(VisitOptions):
 
     world: str = "landscape"
     """Which simulator."""
-    quality: Literal["720p", "360p", "144p"] = "720p"
-    """Size of the picture."""
+    quality: Literal["720p", "360p", "144p"] = "360p"
+    """Size of the picture; 720p wants a graphics card."""
 
 
 def main(options: Options) -> int:
