@@ -60,8 +60,8 @@ class Country:
         """Tile (ix, iy) at a level of detail, 0 the finest."""
         key = ix, iy, level
         if key not in self._tiles:
-            vertices, grid = build(self.terrain, self.objects(ix, iy), ix, iy, level)
-            self._tiles[key] = Tile(self._renderer.upload(vertices), grid)
+            vertices, faces, grid = build(self.terrain, self.objects(ix, iy), ix, iy, level)
+            self._tiles[key] = Tile(self._renderer.upload(vertices, faces), grid)
             if len(self._tiles) > _CACHED_TILES:
                 self._tiles.popitem(last=False)[1].array.release()
         self._tiles.move_to_end(key)
@@ -125,7 +125,7 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._renderer = Renderer()
         self._country: Country | None = None
         self._conditions = Conditions(meadow=1.0)
-        self._local = np.zeros(8)
+        self._light, self._light_of = light(self._conditions), self._conditions
         self._steps = 0
 
     def reset(
@@ -174,8 +174,9 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
             raise gymnasium.error.ResetNeeded("call reset() first")
         pose, country = self._walker.pose, self._country
         tiles = [country.tile(*key).array for key in country.visible(pose)]
-        air = light(self._conditions, np.array(self._conditions.biomes))
-        self._renderer.draw(size, pose, tiles, air, self._conditions, self._steps / STEPS_PER_SECOND)
+        if self._light_of is not self._conditions:
+            self._light, self._light_of = light(self._conditions), self._conditions
+        self._renderer.draw(size, pose, tiles, self._light, self._conditions, self._steps / STEPS_PER_SECOND)
 
     def _observe(self, blocked: bool) -> tuple[Observation, dict[str, Any]]:
         self._draw(_SIZE)

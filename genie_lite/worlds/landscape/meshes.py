@@ -28,6 +28,60 @@ class Mesh:
     glow: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Packed:
+    """A mesh for flat shading with about one vertex a face: a face's last vertex is its own and holds its colour, the other
+    two belong to other faces. points, normal, colour (V, 3), tint, glow (V,), faces (F, 3)."""
+
+    points: NDArray[np.float64]
+    normal: NDArray[np.float64]
+    colour: Triangles
+    tint: NDArray[np.float32]
+    glow: NDArray[np.float32]
+    faces: NDArray[np.int64]
+
+    @property
+    def brightness(self) -> float:
+        """Mean brightness of what is tinted."""
+        return float(self.colour[self.tint > 0].max(1).mean()) if self.tint.any() else 1.0
+
+
+def own_corners(faces: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Shares vertices among flat faces that are given as point indices (F, 3).
+
+    Returns vertices' points (V,), the faces they take their colour from (V,), and faces as vertex indices (F, 3).
+    """
+    vertex_of: dict[int, int] = {}
+    turned = []
+    for face, corners in enumerate(faces.tolist()):
+        last = next((k for k in range(3) if corners[k] not in vertex_of), 2)
+        vertex_of.setdefault(corners[last], face)
+        turned.append([corners[(last + 1) % 3], corners[(last + 2) % 3], corners[last]])
+    points, source = [face[2] for face in turned], list(range(len(turned)))
+    for face, corners in enumerate(turned):
+        for point in corners[:2]:
+            if point not in vertex_of:
+                vertex_of[point] = len(points)
+                points.append(point)
+                source.append(face)
+    indices = [[vertex_of[a], vertex_of[b], face] for face, (a, b, _) in enumerate(turned)]
+    return np.array(points), np.array(source), np.array(indices)
+
+
+def packed(mesh: Mesh) -> Packed:
+    """The mesh with shared vertices."""
+    points, ids = np.unique(np.round(mesh.corners.reshape(-1, 3), 4), axis=0, return_inverse=True)
+    at, source, faces = own_corners(ids.reshape(-1, 3))
+    normal = face_normals(mesh.corners)[source]
+    return Packed(points[at], normal, mesh.colour[source], mesh.tint[source], mesh.glow[source], faces)
+
+
+def face_normals(corners: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Unit normals (M, 3) of triangles (M, 3, 3)."""
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+
+
 def join(*parts: Mesh) -> Mesh:
     """One mesh of several."""
     return Mesh(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("corners", "colour", "tint", "glow")))

@@ -9,11 +9,12 @@ Floats = NDArray[np.float64]
 
 _ANGLES = np.arange(64) * (2 * np.pi / 64)
 _GRADIENT_X, _GRADIENT_Y = np.cos(_ANGLES), np.sin(_ANGLES)
+_CORNER_X, _CORNER_Y = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
 
 
 def hashed(ix: ArrayLike, iy: ArrayLike, seed: ArrayLike) -> NDArray[np.uint32]:
     """A uint32 hash of integer lattice points; arguments broadcast."""
-    x, y, s = (np.atleast_1d(np.asarray(v, np.int64)).astype(np.uint32) for v in (ix, iy, seed))
+    x, y, s = (np.array(v, np.int64, ndmin=1).astype(np.uint32) for v in (ix, iy, seed))
     h = (x * np.uint32(0x9E3779B1)) ^ (y * np.uint32(0x85EBCA77)) ^ (s * np.uint32(0xC2B2AE3D))
     h = (h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
     h = (h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39)
@@ -33,14 +34,12 @@ def noise(x: Floats, y: Floats, wavelength: float, seed: ArrayLike) -> Floats:
     u = fx * fx * fx * (fx * (fx * 6 - 15) + 10)
     v = fy * fy * fy * (fy * (fy * 6 - 15) + 10)
 
-    def corner(dx: int, dy: int) -> Floats:
-        index = hashed(ix + dx, iy + dy, seed) & np.uint32(63)
-        return _GRADIENT_X[index] * (fx - dx) + _GRADIENT_Y[index] * (fy - dy)
-
-    low = corner(0, 0)
-    low += u * (corner(1, 0) - low)
-    high = corner(0, 1)
-    high += u * (corner(1, 1) - high)
+    shape = (4, *(1,) * ix.ndim)
+    dx, dy = _CORNER_X.reshape(shape), _CORNER_Y.reshape(shape)
+    index = hashed(ix + dx, iy + dy, seed) & np.uint32(63)
+    corners = _GRADIENT_X[index] * (fx - dx) + _GRADIENT_Y[index] * (fy - dy)
+    low = corners[0] + u * (corners[1] - corners[0])
+    high = corners[2] + u * (corners[3] - corners[2])
     return 1.5 * (low + v * (high - low))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ class Kind(NamedTuple):
     """levels: its meshes from near to far (fewer than three: not drawn farther); bar: radius in metres that stops the
     player; shadow: radius of the dark patch below; spread: least and largest size; plant: grows with vegetation."""
 
-    levels: tuple[meshes.Mesh, ...]
+    levels: tuple[meshes.Packed, ...]
     bar: float
     shadow: float
     spread: tuple[float, float]
@@ -32,8 +33,8 @@ class Kind(NamedTuple):
     plant: bool = True
 
 
-def _levels(make: object, count: int = 3, *args: object) -> tuple[meshes.Mesh, ...]:
-    return tuple(make(level, *args) for level in range(count)) if callable(make) else ()
+def _levels(make: Callable[..., meshes.Mesh], count: int = 3, *args: bool) -> tuple[meshes.Packed, ...]:
+    return tuple(meshes.packed(make(level, *args)) for level in range(count))
 
 
 KINDS = {

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from genie_lite.worlds.landscape.sky import Light, cloud_vertices, dome_vertices
 
 _DISC_SIDES = 14
 _DROPS = {"rain": 130, "snowfall": 200}
+
+
+_UNIFORMS = {"u_camera", "u_eye", "u_time", "u_clouds", *(f"u_{field.name}" for field in fields(Light))}
 
 
 def open_context() -> Any:
@@ -54,9 +57,12 @@ class Renderer:
     def __init__(self) -> None:
         self._context = open_context()
         self._targets: dict[tuple[int, int], Target] = {}
-        names = ("scene", "sky", "cloud", "star", "disc")
+        names = ("sky", "cloud", "star", "disc")
         self._programs = {name: self._program(f"{name}.vert", "colour.frag") for name in names}
+        self._programs["scene"] = self._program("scene.vert", "flat.frag")
         self._programs["drops"] = self._program("drops.vert", "drops.frag")
+        self._uniforms = [(program, {name for name in program if name in _UNIFORMS}) for program in self._programs.values()]
+        self._light: Light | None = None
         self._resolve = self._context.vertex_array(self._program("resolve.vert", "resolve.frag"), [])
         self._discs = self._context.vertex_array(self._programs["disc"], [])
         self._dome = self._array("sky", dome_vertices().tobytes(), "3f", "dir")
@@ -72,13 +78,14 @@ class Renderer:
         texts = [text if text.startswith("#version") else common + text for text in texts]
         return self._context.program(vertex_shader=texts[0], fragment_shader=texts[1])
 
-    def _array(self, program: str, data: bytes, layout: str, names: str) -> Any:
-        buffer = self._context.buffer(data)
-        return self._context.vertex_array(self._programs[program], [(buffer, layout, *(f"in_{n}" for n in names.split()))])
+    def _array(self, program: str, data: bytes, layout: str, names: str, indices: bytes | None = None) -> Any:
+        content = [(self._context.buffer(data), layout, *(f"in_{name}" for name in names.split()))]
+        order = None if indices is None else self._context.buffer(indices)
+        return self._context.vertex_array(self._programs[program], content, index_buffer=order)
 
-    def upload(self, vertices: NDArray[np.void]) -> Any:
-        """A tile's VERTEX array as something that `draw` takes; call its `release()` when done."""
-        return self._array("scene", vertices.tobytes(), "3f 4f1 4f1", "position normal colour")
+    def upload(self, vertices: NDArray[np.void], faces: NDArray[np.uint32]) -> Any:
+        """VERTEX (V,) and their indices (F, 3) as something that `draw` takes; call its `release()` when done."""
+        return self._array("scene", vertices.tobytes(), "3f 4f1 4f1", "position normal colour", faces.tobytes())
 
     def _target(self, width: int, height: int) -> Target:
         if (width, height) not in self._targets:
@@ -136,15 +143,15 @@ class Renderer:
         target.large.depth_mask = True
 
     def _set_uniforms(self, pose: Pose, light: Light, conditions: Conditions, time: float) -> None:
-        camera = camera_matrix(pose)
-        values: dict[str, Any] = {f"u_{name}": value for name, value in asdict(light).items()}
-        values |= {"u_camera": camera, "u_eye": [pose.x, pose.y, pose.z], "u_time": time}
-        values |= {"u_clouds": conditions.clouds}
+        eye = np.array([pose.x, pose.y, pose.z])
+        values: dict[str, Any] = {"u_camera": camera_matrix(pose), "u_eye": eye, "u_time": time}
+        if light is not self._light:
+            values |= {f"u_{name}": value for name, value in vars(light).items()} | {"u_clouds": conditions.clouds}
+            self._light = light
         packed = {name: np.asarray(value, np.float32).tobytes() for name, value in values.items()}
-        for program in self._programs.values():
-            for name in program:
-                if name in packed:
-                    program[name].write(packed[name])
+        for program, names in self._uniforms:
+            for name in names & packed.keys():
+                program[name].write(packed[name])
 
     def picture(self, size: tuple[int, int]) -> NDArray[np.uint8]:
         """The drawn view, uint8 (height, width, 3)."""

@@ -1,8 +1,8 @@
-// Land, water and everything that stands on it. All light is worked out per vertex; the faces' normals make it flat.
+// Land, water and everything that stands on it. A face takes its whole colour from its last vertex.
 in vec3 in_position;
 in vec4 in_normal;            // bytes 1 to 255 for -1 to 1; w: 1 shines, -1 shines at night
 in vec4 in_colour;            // w: 1 is water
-out vec3 v_colour;
+flat out vec3 v_colour;
 
 void main() {
     vec4 normal = in_normal * (255.0 / 127.0) - (128.0 / 127.0);

@@ -13,7 +13,7 @@ from genie_lite.worlds.landscape.meshes import blob
 from genie_lite.worlds.landscape.noise import Floats
 from genie_lite.worlds.landscape.terrain import rgb
 
-VIEW_DISTANCE = 260.0
+VIEW_DISTANCE = 250.0
 """Metres; farther land is all haze."""
 
 CLOUDS = 30
@@ -63,9 +63,9 @@ def _orbit(hour: float) -> Floats:
     return vector / np.linalg.norm(vector)
 
 
-def light(conditions: Conditions, biomes: Floats) -> Light:
-    """Light under the conditions' hour and weather; `biomes` (8,) tint the air."""
-    c, hour = conditions, conditions.hour
+def light(conditions: Conditions) -> Light:
+    """Light under the conditions' hour and weather; the mix of biomes tints the air."""
+    c, hour, biomes = conditions, conditions.hour, np.array(conditions.biomes)
     night = float(np.interp(hour, _HOURS, _NIGHT))
     gloom = max(0.65 * c.clouds**2, 0.85 * c.rain, 0.6 * c.snowfall, 0.75 * c.fog)
     zenith, horizon, glow, sun, skylight = (_at(t, hour) for t in (_ZENITH, _HORIZON, _GLOW, _SUN, _SKYLIGHT))

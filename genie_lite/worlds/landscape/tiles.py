@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genie_lite.worlds.landscape.meshes import Packed, face_normals, own_corners
 from genie_lite.worlds.landscape.noise import Floats
 from genie_lite.worlds.landscape.objects import KINDS, TILE, Objects
 from genie_lite.worlds.landscape.terrain import WATER_LEVEL, Terrain
@@ -21,31 +22,24 @@ water. 20 bytes."""
 
 @dataclass(frozen=True)
 class Part:
-    """M triangles: corners (M, 3, 3), colour (M, 3) or (M, 3, 3), glow (M,), normal (M, 3) or None for the face's own."""
+    """V vertices: points, normal, colour (V, 3), glow (V,), and F flat faces (F, 3) coloured by their last vertex."""
 
-    corners: NDArray[np.floating]
+    points: NDArray[np.floating]
+    normal: NDArray[np.floating]
     colour: NDArray[np.floating]
     glow: NDArray[np.floating]
-    normal: NDArray[np.floating] | None = None
+    faces: NDArray[np.integer]
     water: float = 0.0
 
     def vertices(self) -> NDArray[np.void]:
-        """VERTEX (3 M,)."""
-        out = np.empty((len(self.corners), 3), VERTEX)
-        out["position"] = self.corners
-        normal = face_normals(self.corners) if self.normal is None else self.normal
-        out["normal"][..., :3] = np.rint(128 + normal[:, None] * 127)
-        out["normal"][..., 3] = np.rint(128 + self.glow * 127)[:, None]
-        colour = self.colour if self.colour.ndim == 3 else self.colour[:, None]
-        out["colour"][..., :3] = np.rint(np.clip(colour, 0, 1) * 255)
-        out["colour"][..., 3] = round(self.water * 255)
-        return out.ravel()
-
-
-def face_normals(corners: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Unit normals (M, 3) of triangles (M, 3, 3)."""
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+        """VERTEX (V,)."""
+        out = np.empty(len(self.points), VERTEX)
+        out["position"] = self.points
+        out["normal"][:, :3] = 128.5 + self.normal * 127
+        out["normal"][:, 3] = 128.5 + self.glow * 127
+        out["colour"][:, :3] = 0.5 + np.clip(self.colour, 0, 1) * 255
+        out["colour"][:, 3] = round(self.water * 255)
+        return out
 
 
 @dataclass(frozen=True)
@@ -88,84 +82,92 @@ def _corner_indices(n: int) -> NDArray[np.int64]:
 
 
 _CORNERS = tuple(_corner_indices(n) for n in CELLS)
+_OWNED = tuple(own_corners(corners) for corners in _CORNERS)
 
 
-def build(terrain: Terrain, objects: Objects, ix: int, iy: int, level: int) -> tuple[NDArray[np.void], Grid]:
-    """All triangles of tile (ix, iy) as VERTEX (N,), and its grid."""
+def build(
+    terrain: Terrain, objects: Objects, ix: int, iy: int, level: int
+) -> tuple[NDArray[np.void], NDArray[np.uint32], Grid]:
+    """All of tile (ix, iy): VERTEX (V,), faces (F, 3), and its grid."""
     grid, x, y, weights = make_grid(terrain, ix, iy, level)
     points = np.stack([x, y, grid.heights], -1).reshape(-1, 3)
+    at, source, faces = _OWNED[level]
     corners = points[_CORNERS[level]]
     flat = weights.reshape(8, -1)
     centre, normal = corners.mean(1), face_normals(corners)
     face_weights = flat[:, _CORNERS[level]].mean(2)
     colour, glow = terrain.ground(centre[:, 0], centre[:, 1], centre[:, 2], normal[:, 2], face_weights)
-    parts = [Part(corners, colour, glow, normal)]
-    if level > 0:
+    parts = [Part(points[at], normal[source], colour[source], glow[source], faces)]
+    if level == 1:
         parts.append(_skirt(points.reshape(*x.shape, 3), terrain, weights))
     wet = corners[:, :, 2].min(1) < WATER_LEVEL
     if wet.any():
-        parts.append(_water(terrain, corners[wet], flat[:, _CORNERS[level][wet]]))
+        depth = WATER_LEVEL - centre[:, 2]
+        colour, glow = terrain.water(np.maximum(depth, 0.0), face_weights)
+        surface = points[at]
+        surface[:, 2] = WATER_LEVEL
+        parts.append(Part(surface, _up(len(at)), colour[source], glow[source], faces[wet], water=1.0))
     parts += _things(objects, grid, level)
-    return np.concatenate([part.vertices() for part in parts]), grid
+    starts = np.cumsum([0, *(len(part.points) for part in parts)])
+    indices = np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)])
+    return np.concatenate([part.vertices() for part in parts]), indices.astype(np.uint32), grid
 
 
-def _water(terrain: Terrain, bed: Floats, weights: Floats) -> Part:
-    depth = WATER_LEVEL - bed[:, :, 2]
-    colour, glow = terrain.water(depth.ravel(), weights.reshape(8, -1))
-    surface = bed.copy()
-    surface[:, :, 2] = WATER_LEVEL
-    up = np.broadcast_to([0.0, 0.0, 1.0], (len(bed), 3))
-    return Part(surface, colour.reshape(-1, 3, 3), glow.reshape(-1, 3).mean(1), up, water=1.0)
+def _up(count: int) -> NDArray[np.floating]:
+    return np.broadcast_to([0.0, 0.0, 1.0], (count, 3))
 
 
 def _skirt(points: Floats, terrain: Terrain, weights: Floats) -> Part:
-    """Strips hanging from the tile's border, which hide the cracks between levels of detail."""
+    """Strips hanging from the tile's border, which hide the cracks where it meets a finer one."""
     edges = [(points[0], weights[:, 0]), (points[::-1, 0], weights[:, ::-1, 0])]
     edges += [(points[-1, ::-1], weights[:, -1, ::-1]), (points[:, -1], weights[:, :, -1])]
-    corners, colours = [], []
-    for line, share in edges:
-        a, b = line[:-1], line[1:]
-        low_a, low_b = a - [0, 0, 4.0], b - [0, 0, 4.0]
-        corners += [np.stack([low_a, low_b, a], 1), np.stack([a, low_b, b], 1)]
-        colour, _ = terrain.ground(a[:, 0], a[:, 1], a[:, 2], np.ones(len(a)), share[:, :-1])
-        colours += [colour, colour]
-    all_corners = np.concatenate(corners)
-    up = np.broadcast_to([0.0, 0.0, 1.0], (len(all_corners), 3))
-    return Part(all_corners, np.concatenate(colours), np.zeros(len(all_corners)), up)
+    line = np.concatenate([edge for edge, _ in edges])
+    colour, _ = terrain.ground(*line.T, np.ones(len(line)), np.concatenate([share for _, share in edges], 1))
+    count, side = len(line), len(points)
+    a = np.flatnonzero(np.arange(count) % side != side - 1)
+    faces = np.concatenate([np.stack([a + count, a + 1 + count, a], 1), np.stack([a, a + 1 + count, a + 1], 1)])
+    both = np.concatenate([line, line - [0, 0, 4.0]])
+    return Part(both, _up(2 * count), np.tile(colour, (2, 1)), np.zeros(2 * count), faces)
 
 
 def _things(objects: Objects, grid: Grid, level: int) -> list[Part]:
     parts = []
     z = grid.at(objects.x, objects.y)
     for index, kind in enumerate(KINDS.values()):
-        own = objects.kind == index
-        if level >= len(kind.levels) or not own.any():
+        # Far off, the smallest are left out.
+        tall = objects.size > kind.spread[0] + (0.2 * (kind.spread[1] - kind.spread[0]) if level == 2 else -1.0)
+        own = np.flatnonzero((objects.kind == index) & tall)
+        if level >= len(kind.levels) or not len(own):
             continue
-        mesh, count = kind.levels[level], int(own.sum())
-        cos, sin = np.cos(objects.yaw[own]), np.sin(objects.yaw[own])
-        zero = np.zeros(count)
-        turn = np.stack([cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1], 1).reshape(-1, 3, 3)
-        turn *= objects.size[own, None, None]
-        at = np.stack([objects.x[own], objects.y[own], z[own]], 1)
-        corners = np.einsum("nab,tcb->ntca", turn, mesh.corners) + at[:, None, None]
-        brightness = mesh.colour.max(1) / float(mesh.colour.max(1)[mesh.tint > 0].mean()) if mesh.tint.any() else mesh.tint
-        tinted = objects.tint[own][:, None] * brightness[:, None]
-        colour = mesh.colour + mesh.tint[:, None] * (tinted - mesh.colour)
-        parts.append(Part(corners.reshape(-1, 3, 3), colour.reshape(-1, 3), np.tile(mesh.glow, count)))
+        parts.append(_copies(kind.levels[level], objects, own, z[own]))
         if level == 0 and kind.shadow:
             parts.append(_shadow(objects, own, grid, kind.shadow))
     return parts
+
+
+def _copies(mesh: Packed, objects: Objects, own: NDArray[np.int64], z: Floats) -> Part:
+    """The mesh at every one of its objects, turned, sized and tinted."""
+    cos, sin, zero = np.cos(objects.yaw[own]), np.sin(objects.yaw[own]), np.zeros(len(own))
+    turn = np.stack([cos, sin, zero, -sin, cos, zero, zero, zero, zero + 1], 1).reshape(-1, 3, 3)
+    at = np.stack([objects.x[own], objects.y[own], z], 1)[:, None]
+    points = (mesh.points @ turn) * objects.size[own, None, None] + at
+    shade = mesh.colour.max(1) / mesh.brightness
+    tinted = objects.tint[own][:, None] * shade[:, None]
+    colour = mesh.colour + mesh.tint[:, None] * (tinted - mesh.colour)
+    faces = mesh.faces + (np.arange(len(own)) * len(mesh.points))[:, None, None]
+    normal, glow = (mesh.normal @ turn).reshape(-1, 3), np.tile(mesh.glow, len(own))
+    return Part(points.reshape(-1, 3), normal, colour.reshape(-1, 3), glow, faces.reshape(-1, 3))
 
 
 _HEXAGON = np.stack([np.cos(np.arange(6) * np.pi / 3), np.sin(np.arange(6) * np.pi / 3)], 1)
 _FAN = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 4), (0, 4, 5)])
 
 
-def _shadow(objects: Objects, own: NDArray[np.bool_], grid: Grid, radius: float) -> Part:
+def _shadow(objects: Objects, own: NDArray[np.int64], grid: Grid, radius: float) -> Part:
     """Dark hexagons on the ground."""
     reach = radius * objects.size[own, None]
-    x, y = (objects.__dict__[axis][own, None] + reach * _HEXAGON[:, k] for k, axis in enumerate("xy"))
-    corners = np.stack([x, y, grid.at(x, y) + 0.07], -1)[:, _FAN].reshape(-1, 3, 3)
-    colour = np.repeat(objects.ground[own] * 0.74, len(_FAN), 0)
-    up = np.broadcast_to([0.0, 0.0, 1.0], (len(corners), 3))
-    return Part(corners, colour, np.zeros(len(corners)), up)
+    x, y = objects.x[own, None] + reach * _HEXAGON[:, 0], objects.y[own, None] + reach * _HEXAGON[:, 1]
+    points = np.stack([x, y, grid.at(x, y) + 0.07], -1).reshape(-1, 3)
+    colour = np.repeat(objects.ground[own] * 0.74, len(_HEXAGON), 0)
+    faces = _FAN + (np.arange(len(own)) * len(_HEXAGON))[:, None, None]
+    return Part(points, _up(len(points)), colour, np.zeros(len(points)), faces.reshape(-1, 3))
