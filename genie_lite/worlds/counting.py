@@ -20,7 +20,7 @@ DEPTH = 10.0
 
 
 class CountingWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
-    """Frame n is all of the colour (n % 256, n // 256 % 256, seed % 256); the pose moves as commanded, never blocked."""
+    """Frame n has the colour (n % 256, n // 256 % 256, seed % 256); the pose moves as commanded, never blocked."""
 
     def __init__(self) -> None:
         self.observation_space = gymnasium.spaces.Box(0, 255, (FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,8 @@ Triangles = NDArray[np.float32]
 class Mesh:
     """T flat faces: corners (T, 3, 3) in metres, counter-clockwise from outside; colour (T, 3).
 
-    tint (T,) in [0, 1] says how far an instance's own colour replaces the mesh's; its brightness stays. glow (T,): 1 shines
-    by itself, -1 shines at night only (windows).
+    tint (T,) in [0, 1] says how far an instance's own colour replaces the mesh's; its brightness stays.
+    glow (T,): 1 shines by itself, -1 shines at night only (windows).
     """
 
     corners: Triangles
@@ -30,11 +31,11 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Packed:
-    """A mesh for flat shading with about one vertex a face: a face's last vertex is its own and holds its colour, the other
-    two belong to other faces. points, normal, colour (V, 3), tint, glow (V,), faces (F, 3)."""
+    """A mesh for flat shading with about one vertex a face: a face's last vertex is its own and holds its colour,
+    the other two belong to other faces. points, normal, colour (V, 3), tint, glow (V,), faces (F, 3)."""
 
-    points: NDArray[np.float64]
-    normal: NDArray[np.float64]
+    points: NDArray[np.floating]
+    normal: NDArray[np.floating]
     colour: Triangles
     tint: NDArray[np.float32]
     glow: NDArray[np.float32]
@@ -87,7 +88,9 @@ def join(*parts: Mesh) -> Mesh:
     return Mesh(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("corners", "colour", "tint", "glow")))
 
 
-def paint(corners: Triangles, code: str, tint: float = 0.0, glow: float = 0.0, shade: tuple[float, float] = (1, 1)) -> Mesh:
+def paint(
+    corners: Triangles, code: str, tint: float = 0.0, glow: float = 0.0, shade: tuple[float, float] = (1, 1)
+) -> Mesh:
     """A mesh in one colour that goes from `shade[0]` at its foot to `shade[1]` at its top: cheap ambient occlusion."""
     heights = corners[:, :, 2].mean(1)
     span = max(float(np.ptp(heights)), 1e-3)
@@ -106,7 +109,7 @@ def ring(sides: int, radius: float, height: float, twist: float = 0.0) -> Triang
 def lathe(sides: int, *profile: tuple[float, float]) -> Triangles:
     """The surface of turning (radius, height) points about the z axis; a radius of 0 closes it in a point."""
     faces: list[Sequence[NDArray[np.float32]]] = []
-    for (r0, z0), (r1, z1) in zip(profile, profile[1:], strict=False):
+    for (r0, z0), (r1, z1) in pairwise(profile):
         low, high = ring(sides, r0, z0), ring(sides, r1, z1)
         for i in range(sides):
             j = (i + 1) % sides
@@ -138,7 +141,9 @@ def _icosahedron_column(i: int) -> tuple[tuple[int, int, int], ...]:
     return ((0, 1 + i, 1 + j), (1 + i, 6 + i, 1 + j), (1 + j, 6 + i, 6 + j), (6 + i, 11, 6 + j))
 
 
-def box(x: float, y: float, z: float, low: float = 0.0, turn: float = 0.0, at: tuple[float, float] = (0, 0)) -> Triangles:
+def box(
+    x: float, y: float, z: float, low: float = 0.0, turn: float = 0.0, at: tuple[float, float] = (0, 0)
+) -> Triangles:
     """The four sides and the top of a box of half sizes x and y from height `low` to `z`, turned about `at`."""
     flat = np.array([[-x, -y], [x, -y], [x, y], [-x, y]])
     sin, cos = math.sin(turn), math.cos(turn)
@@ -168,7 +173,10 @@ def pine(level: int, snow: bool = False) -> Mesh:
     sides, trunk = (6, 4) if level == 0 else (4, 3)
     stem = paint(lathe(trunk, (0.32, -0.4), (0.22, 1.6)), "6B4A35")
     layers = ((2.1, 1.1, 3.6), (1.65, 2.7, 5.3), (1.1, 4.3, 7.2)) if level == 0 else ((2.0, 1.0, 4.4), (1.35, 3.2, 7.2))
-    cones = [paint(lathe(sides, (r, a), (0, b)), green, tint, shade=(s, s)) for (r, a, b), s in zip(layers, (0.86, 0.96, 1.08), strict=False)]
+    cones = [
+        paint(lathe(sides, (r, a), (0, b)), green, tint, shade=(s, s))
+        for (r, a, b), s in zip(layers, (0.86, 0.96, 1.08), strict=False)
+    ]
     if snow:
         cones += [paint(lathe(sides, (r * 0.62, a + (b - a) * 0.42), (0, b + 0.12)), top) for r, a, b in layers]
     return join(stem, *cones)
@@ -177,14 +185,20 @@ def pine(level: int, snow: bool = False) -> Mesh:
 def broadleaf(level: int, tall: bool) -> Mesh:
     height, squash = (4.9, 1.35) if tall else (4.1, 0.92)
     if level == 2:
-        return paint(lathe(3, (0, 1.2), (2.3, height - 0.3), (0, height + 1.9 * squash)), "6FAE4A", 1.0, shade=(0.85, 1.05))
+        return paint(
+            lathe(3, (0, 1.2), (2.3, height - 0.3), (0, height + 1.9 * squash)), "6FAE4A", 1.0, shade=(0.85, 1.05)
+        )
     stem = paint(lathe(4 if level == 0 else 3, (0.34, -0.4), (0.2, height - 1.2)), "70503A")
     if level == 1:
         return join(stem, paint(blob(2.15, height, squash, 3, full=False), "6FAE4A", 1.0, shade=(0.78, 1.1)))
     crown = [paint(blob(1.95, height, squash, 3), "6FAE4A", 1.0, shade=(0.72, 1.1))]
-    crown.append(paint(moved(blob(1.4, height + 0.7, squash, 5, full=False), 1.25, 0.5), "6FAE4A", 1.0, shade=(0.8, 1.14)))
+    crown.append(
+        paint(moved(blob(1.4, height + 0.7, squash, 5, full=False), 1.25, 0.5), "6FAE4A", 1.0, shade=(0.8, 1.14))
+    )
     if not tall:
-        crown.append(paint(moved(blob(1.3, height - 0.4, squash, 6, full=False), -1.3, -0.7), "6FAE4A", 1.0, shade=(0.76, 1.06)))
+        crown.append(
+            paint(moved(blob(1.3, height - 0.4, squash, 6, full=False), -1.3, -0.7), "6FAE4A", 1.0, shade=(0.76, 1.06))
+        )
     return join(stem, *crown)
 
 
@@ -208,7 +222,12 @@ def cactus(level: int) -> Mesh:
     if level == 2:
         return body
     arm = lathe(4, (0.24, 0), (0.26, 1.1), (0, 1.45))
-    arms = [box(0.5, 0.2, 1.72, 1.35, 0.0, (0.7, 0)), moved(arm, 1.05, 0, 1.4), box(0.45, 0.18, 1.28, 0.95, 0.0, (-0.65, 0)), moved(arm, -0.95, 0, 0.98)]
+    arms = [
+        box(0.5, 0.2, 1.72, 1.35, 0.0, (0.7, 0)),
+        moved(arm, 1.05, 0, 1.4),
+        box(0.45, 0.18, 1.28, 0.95, 0.0, (-0.65, 0)),
+        moved(arm, -0.95, 0, 0.98),
+    ]
     return join(body, paint(np.concatenate(arms), "66A562", 0.6))
 
 
@@ -217,7 +236,11 @@ def dead_tree(level: int) -> Mesh:
     if level == 2:
         return stem
     branch = lathe(3, (0.13, 0), (0, 2.3))
-    limbs = [moved(branch, 0.1, 0, 2.0, lean=0.9), moved(branch, 0.1, 0, 2.6, lean=-0.8), moved(branch[..., [1, 0, 2]][:, ::-1], 0.15, 0, 1.6, lean=0.0)]
+    limbs = [
+        moved(branch, 0.1, 0, 2.0, lean=0.9),
+        moved(branch, 0.1, 0, 2.6, lean=-0.8),
+        moved(branch[..., [1, 0, 2]][:, ::-1], 0.15, 0, 1.6, lean=0.0),
+    ]
     limbs[2][..., 1] += 0.8 * (limbs[2][..., 2] - 1.6)
     return join(stem, paint(np.concatenate(limbs), "5C4C48", 0.7))
 
@@ -232,7 +255,11 @@ def mushroom(level: int) -> Mesh:
 
 def crystal(level: int) -> Mesh:
     shard = lathe((5, 4, 3)[level], (0.42, -0.3), (0.55, 1.7), (0, 3.1))
-    parts = [shard] if level == 2 else [shard, moved(0.62 * shard, 0.6, 0.2, lean=0.3), moved(0.5 * shard, -0.5, 0.3, lean=-0.35)]
+    parts = (
+        [shard]
+        if level == 2
+        else [shard, moved(0.62 * shard, 0.6, 0.2, lean=0.3), moved(0.5 * shard, -0.5, 0.3, lean=-0.35)]
+    )
     return paint(np.concatenate(parts), "6FF0E4", 1.0, glow=0.5, shade=(0.8, 1.15))
 
 
@@ -250,7 +277,10 @@ def spire(level: int) -> Mesh:
 
 
 def reeds(level: int) -> Mesh:
-    blades = [both_sides(_blade(0.5 * math.cos(a), 0.5 * math.sin(a), h)) for a, h in ((0, 1.7), (1.9, 1.3), (4.0, 1.5), (5.2, 1.9))]
+    blades = [
+        both_sides(_blade(0.5 * math.cos(a), 0.5 * math.sin(a), h))
+        for a, h in ((0, 1.7), (1.9, 1.3), (4.0, 1.5), (5.2, 1.9))
+    ]
     return paint(np.concatenate(blades[: 4 - level]), "8FA653", 1.0, shade=(0.8, 1.1))
 
 
@@ -302,7 +332,11 @@ def _panels() -> Triangles:
 
 def ruin(level: int) -> Mesh:
     """Two broken walls and columns."""
-    stone = [box(3.4, 0.35, 1.9, -1.0, 0.0, (0, 3)), box(1.4, 0.36, 3.3, -1.0, 0.0, (-2, 3)), box(0.35, 2.2, 1.3, -1.0, 0.0, (-3.2, 0.6))]
+    stone = [
+        box(3.4, 0.35, 1.9, -1.0, 0.0, (0, 3)),
+        box(1.4, 0.36, 3.3, -1.0, 0.0, (-2, 3)),
+        box(0.35, 2.2, 1.3, -1.0, 0.0, (-3.2, 0.6)),
+    ]
     if level < 2:
         sides = 6 if level == 0 else 4
         tops = ((3.0, -1.0, 3.8), (3.0, 1.6, 2.2), (0.6, -2.6, 3.2), (-2.6, -2.8, 1.2))

@@ -1,11 +1,16 @@
-"""Gradient noise and hashed random numbers over the plane, vectorised and free of state (Perlin, SIGGRAPH 1985 and 2002)."""
+"""Gradient noise and hashed random numbers over the plane, vectorised and free of state.
+
+The noise is Perlin's ("Improving Noise", SIGGRAPH 2002).
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 _ANGLES = np.arange(64) * (2 * np.pi / 64)
 _GRADIENT_X, _GRADIENT_Y = np.cos(_ANGLES), np.sin(_ANGLES)

@@ -59,7 +59,15 @@ KINDS = {
 NAMES = tuple(KINDS)
 
 _SHARES: dict[str, dict[str, float]] = {
-    "meadow": {"round_tree": 0.15, "tall_tree": 0.07, "pine": 0.04, "bush": 0.12, "flowers": 0.22, "grass": 0.3, "rock": 0.03},
+    "meadow": {
+        "round_tree": 0.15,
+        "tall_tree": 0.07,
+        "pine": 0.04,
+        "bush": 0.12,
+        "flowers": 0.22,
+        "grass": 0.3,
+        "rock": 0.03,
+    },
     "autumn": {"round_tree": 0.16, "tall_tree": 0.13, "pine": 0.03, "bush": 0.12, "grass": 0.35, "rock": 0.03},
     "snow": {"snowy_pine": 0.26, "dead_tree": 0.02, "bush": 0.03, "rock": 0.05},
     "desert": {"cactus": 0.12, "bush": 0.05, "grass": 0.12, "palm": 0.012, "rock": 0.05, "spire": 0.012},
@@ -77,23 +85,23 @@ _RUINED = np.array([0.25, 0.3, 0.25, 0.6, 0.95, 0.5, 0.45, 0.95])
 
 _FOLIAGE = np.stack(
     [
-        rgb("6FAE4A", "86BE55", "5C9C4C", "9CC65A"),
-        rgb("D9772F", "C94F30", "E3A63C", "A8863A"),
-        rgb("7E9A8C", "8FA99C", "6F8C84", "9CB4AA"),
-        rgb("6FA35C", "7FAE5A", "8FA65A", "5E955E"),
-        rgb("5A5048", "4E4644", "62564A", "564848"),
-        rgb("3FA357", "5DB94E", "2F9460", "86C84F"),
-        rgb("6B8448", "7A8C45", "5C7A50", "8E934A"),
-        rgb("8E5BD0", "5F6FDB", "B04FC4", "49A9C9"),
+        rgb("6FAE4A 86BE55 5C9C4C 9CC65A"),
+        rgb("D9772F C94F30 E3A63C A8863A"),
+        rgb("7E9A8C 8FA99C 6F8C84 9CB4AA"),
+        rgb("6FA35C 7FAE5A 8FA65A 5E955E"),
+        rgb("5A5048 4E4644 62564A 564848"),
+        rgb("3FA357 5DB94E 2F9460 86C84F"),
+        rgb("6B8448 7A8C45 5C7A50 8E934A"),
+        rgb("8E5BD0 5F6FDB B04FC4 49A9C9"),
     ]
 )
 _PALETTES = {
-    "needles": rgb("3F7D4F", "35705A", "4E8A4C", "2F6650"),
-    "wood": rgb("5C4C48", "6B5850", "4C4042", "74645A"),
-    "bloom": rgb("D04FC0", "F0628F", "8E5BE8", "E07A4F"),
-    "crystal": rgb("6FF0E4", "7FB4FF", "B48CFF", "7CF7B0"),
-    "petals": rgb("F6DC62", "F28CA8", "FBF3EC", "C48CF0"),
-    "roof": rgb("B4553F", "A2483C", "7C5A4A", "566B80"),
+    "needles": rgb("3F7D4F 35705A 4E8A4C 2F6650"),
+    "wood": rgb("5C4C48 6B5850 4C4042 74645A"),
+    "bloom": rgb("D04FC0 F0628F 8E5BE8 E07A4F"),
+    "crystal": rgb("6FF0E4 7FB4FF B48CFF 7CF7B0"),
+    "petals": rgb("F6DC62 F28CA8 FBF3EC C48CF0"),
+    "roof": rgb("B4553F A2483C 7C5A4A 566B80"),
 }
 
 # Walls of a ruin (see meshes.ruin): centre x, y and half sizes, then its columns: x, y, radius.
@@ -128,13 +136,14 @@ def place(terrain: Terrain, conditions: Conditions, seed: int, ix: int, iy: int)
         px, py, pkind = px[free], py[free], pkind[free]
     x, y, kind = np.concatenate([hx, px]), np.concatenate([hy, py]), np.concatenate([hkind, pkind])
     key = np.floor(x * 8), np.floor(y * 8)
-    yaw = np.concatenate([hyaw, 2 * np.pi * uniform(*(k[len(hx) :] for k in key), seed + 21)])
+    turned = 2 * np.pi * uniform(key[0], key[1], seed + 21)
+    yaw = np.concatenate([hyaw, turned[len(hx) :]])
     low, high = _SPREAD[kind].T
-    size = low + (high - low) * uniform(*key, seed + 22) ** 1.5
+    size = low + (high - low) * uniform(key[0], key[1], seed + 22) ** 1.5
     weights = terrain.biomes(x, y)
     ground, _ = terrain.ground(x, y, np.full_like(x, 3.0), np.ones_like(x), weights)
-    tint = _tints(kind, weights, (4 * uniform(*key, seed + 23)).astype(int))
-    tint *= (0.93 + 0.14 * uniform(*key, seed + 24))[:, None]
+    tint = _tints(kind, weights, (4 * uniform(key[0], key[1], seed + 23)).astype(int))
+    tint *= (0.93 + 0.14 * uniform(key[0], key[1], seed + 24))[:, None]
     circles, walls = _bars(kind, x, y, size, yaw)
     return Objects(kind, x, y, size, yaw, np.clip(tint, 0, 1).astype(np.float32), ground, circles, walls)
 
@@ -208,7 +217,14 @@ def _bars(kind: NDArray[np.int64], x: Floats, y: Floats, size: Floats, yaw: Floa
             at = x[i] + k * (cx * cos - cy * sin), y[i] + k * (cx * sin + cy * cos)
             walls.append((*at, cos, sin, k * half_x, k * half_y))
         if NAMES[kind[i]] == "ruin":
-            circles.append(np.array([(x[i] + k * (cx * cos - cy * sin), y[i] + k * (cx * sin + cy * cos), 0.42 * k) for cx, cy in _RUIN_COLUMNS]))
+            circles.append(
+                np.array(
+                    [
+                        (x[i] + k * (cx * cos - cy * sin), y[i] + k * (cx * sin + cy * cos), 0.42 * k)
+                        for cx, cy in _RUIN_COLUMNS
+                    ]
+                )
+            )
     return np.concatenate(circles), np.array(walls, np.float64).reshape(-1, 6)
 
 

@@ -31,9 +31,8 @@ def open_context() -> Any:
     # Mesa's software renderer: several processes at once go faster than several threads in each.
     os.environ.setdefault("LP_NUM_THREADS", "1")
     try:
-        if sys.platform.startswith("linux"):
-            return moderngl.create_standalone_context(require=330, backend="egl")
-        return moderngl.create_standalone_context(require=330)
+        settings: dict[str, Any] = {"backend": "egl"} if sys.platform.startswith("linux") else {}
+        return moderngl.create_standalone_context(require=330, **settings)
     except Exception as error:
         raise RenderError(
             "no OpenGL 3.3 for the landscape world: install a driver (Debian: apt install libegl1 libgl1-mesa-dri)"
@@ -61,7 +60,9 @@ class Renderer:
         self._programs = {name: self._program(f"{name}.vert", "colour.frag") for name in names}
         self._programs["scene"] = self._program("scene.vert", "flat.frag")
         self._programs["drops"] = self._program("drops.vert", "drops.frag")
-        self._uniforms = [(program, {name for name in program if name in _UNIFORMS}) for program in self._programs.values()]
+        self._uniforms = [
+            (program, {name for name in program if name in _UNIFORMS}) for program in self._programs.values()
+        ]
         self._light: Light | None = None
         self._resolve = self._context.vertex_array(self._program("resolve.vert", "resolve.frag"), [])
         self._discs = self._context.vertex_array(self._programs["disc"], [])

@@ -18,8 +18,9 @@ def sample_conditions(rng: np.random.Generator) -> Conditions:
     values = {name: float(rng.uniform(0, 1)) for name in ("vegetation", "ruggedness", "water")}
     values["settlement"] = float(rng.uniform(0.2, 1.0)) if rng.random() < 0.45 else 0.0
     values |= {"fog": float(rng.beta(1.2, 9.0)), "clouds": float(rng.uniform(0, 0.75)), "rain": 0.0, "snowfall": 0.0}
-    dry, cold = share["desert"] + share["volcanic"] > 0.3, share["snow"] > 0.3
-    kind = rng.choice(["clear", "fog", "falling", "overcast"], p=[0.55, 0.14, 0.19, 0.12])
+    dry, cold = share["desert"] + share["volcanic"] > 0.3, share["snow"] > 0.25
+    odds = [0.35, 0.1, 0.45, 0.1] if cold else [0.55, 0.14, 0.19, 0.12]
+    kind = rng.choice(["clear", "fog", "falling", "overcast"], p=odds)
     if kind == "fog":
         values["fog"] = float(rng.uniform(0.3, 1.0))
     elif kind == "overcast" or (kind == "falling" and dry and not cold):

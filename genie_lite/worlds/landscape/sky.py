@@ -20,15 +20,15 @@ CLOUDS = 30
 
 _HOURS = np.array([0, 4.3, 5.4, 6.3, 7.6, 10, 14, 16.6, 18.0, 18.9, 19.8, 21, 24.0])
 # Colours at those hours: top of the sky, horizon, glow around the low sun, light of sun or moon, light from the sky.
-_ZENITH = rgb(*"0E1838 121D42 34427E 5B82BE 4A93D9 3D8BD8 3D8BD8 4A8AD0 4A6DB4 3E4486 242B62 101A3C 0E1838".split())
-_HORIZON = rgb(*"26365E 33426E A5809A F0BD9C CFE2EC C6E3F2 C6E3F2 E2DEC8 F3B98C D2859A 6A5D92 2B3A66 26365E".split())
-_GLOW = rgb(*"26365E 54507C F08C68 FFC070 FFE9B8 F4F4E4 F4F4E4 FFE2A0 FF9A4E FF6E4E B45C78 2F3C68 26365E".split())
-_SUN = rgb(*"475684 475684 6A5E80 C88A60 C4A680 B2A484 B2A484 C8A26E DC864E 985066 4E5484 475684 475684".split())
-_SKYLIGHT = rgb(*"434E78 464F78 605F8A 8086A0 808EAA 848FA8 848FA8 8A8EA4 8C7E9C 706996 525884 454F7A 434E78".split())
+_ZENITH = rgb("0E1838 121D42 34427E 5B82BE 4A93D9 3D8BD8 3D8BD8 4A8AD0 4A6DB4 3E4486 242B62 101A3C 0E1838")
+_HORIZON = rgb("26365E 33426E A5809A F0BD9C CFE2EC C6E3F2 C6E3F2 E2DEC8 F3B98C D2859A 6A5D92 2B3A66 26365E")
+_GLOW = rgb("26365E 54507C F08C68 FFC070 FFE9B8 F4F4E4 F4F4E4 FFE2A0 FF9A4E FF6E4E B45C78 2F3C68 26365E")
+_SUN = rgb("475684 475684 6A5E80 C88A60 C4A680 B2A484 B2A484 C8A26E DC864E 985066 4E5484 475684 475684")
+_SKYLIGHT = rgb("434E78 464F78 605F8A 8086A0 808EAA 848FA8 848FA8 8A8EA4 8C7E9C 706996 525884 454F7A 434E78")
 _NIGHT = np.array([1, 0.9, 0.25, 0, 0, 0, 0, 0, 0, 0.05, 0.55, 1, 1.0])
 
 # How each of BIOMES colours its air, and how strongly.
-_AIR = rgb("BFE3F5", "F2DDB8", "DCE9F5", "F6DDAE", "A8685C", "BDEBF0", "B7C4A4", "C69BE8")
+_AIR = rgb("BFE3F5 F2DDB8 DCE9F5 F6DDAE A8685C BDEBF0 B7C4A4 C69BE8")
 _AIR_STRENGTH = np.array([0.05, 0.22, 0.2, 0.34, 0.55, 0.12, 0.34, 0.5])
 
 
@@ -156,6 +156,8 @@ def star_vertices(seed: int, count: int = 170) -> NDArray[np.float32]:
     side = np.stack([-np.sin(azimuth), np.cos(azimuth), np.zeros(count)], 1)
     up = np.cross(centre, side)
     size = 0.0035 + 0.0035 * rng.random((count, 1)) ** 2
-    corners = np.stack([centre - size * side - 0.6 * size * up, centre + size * side - 0.6 * size * up, centre + size * up], 1)
+    corners = np.stack(
+        [centre - size * side - 0.6 * size * up, centre + size * side - 0.6 * size * up, centre + size * up], 1
+    )
     bright = np.broadcast_to(rng.uniform(0.45, 1.0, (count, 1, 1)), (count, 3, 1))
     return np.concatenate([corners, bright], 2).reshape(-1, 4).astype(np.float32)

@@ -16,9 +16,9 @@ WATER_LEVEL = 0.0
 BIOME_WAVELENGTH = 260.0
 
 
-def rgb(*codes: str) -> Colours:
-    """float32 (N, 3) in [0, 1] from codes such as "7DB84F"."""
-    return np.array([[int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)] for code in codes], np.float32)
+def rgb(codes: str) -> Colours:
+    """float32 (N, 3) in [0, 1] from N codes such as "7DB84F BB9A48"."""
+    return np.array([[int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)] for code in codes.split()], np.float32)
 
 
 # One row for each of BIOMES: metres of hills, knolls, bumps, mountains, dunes.
@@ -34,12 +34,12 @@ RELIEF = np.array(
         [8.0, 4.0, 0.7, 46.0, 0.0],
     ]
 )
-GROUND = rgb("74AE4A", "B89544", "E6EDF6", "E2BA7C", "4B444B", "5BAA50", "76914B", "5E5096")
-PATCHES = rgb("9DC25A", "C47C3A", "D2DFF0", "D49C5C", "38333A", "86BE54", "9AA052", "7E549E")
-STEEP = rgb("958C7C", "8F7968", "8794A9", "C27C4C", "63504F", "8F806C", "6F6B57", "403B6B")
-SHORE = rgb("E4D39C", "D1BA8A", "C8D7E6", "EFDCA6", "5E3A33", "F6E6B6", "787443", "58C9BA")
-SHALLOW = rgb("74CBCB", "74B6B8", "C4E8F1", "7AD8C6", "FF6A16", "78E6D4", "86A884", "74F0E2")
-DEEP = rgb("2B82AE", "2F6A92", "6CA9CC", "2A98A6", "FFB52E", "1A98BC", "3F6E68", "3C5FD6")
+GROUND = rgb("74AE4A B89544 E6EDF6 E2BA7C 4B444B 5BAA50 76914B 5E5096")
+PATCHES = rgb("9DC25A C47C3A D2DFF0 D49C5C 38333A 86BE54 9AA052 7E549E")
+STEEP = rgb("958C7C 8F7968 8794A9 C27C4C 63504F 8F806C 6F6B57 403B6B")
+SHORE = rgb("E4D39C D1BA8A C8D7E6 EFDCA6 5E3A33 F6E6B6 787443 58C9BA")
+SHALLOW = rgb("74CBCB 74B6B8 C4E8F1 7AD8C6 FF6A16 78E6D4 86A884 74F0E2")
+DEEP = rgb("2B82AE 2F6A92 6CA9CC 2A98A6 FFB52E 1A98BC 3F6E68 3C5FD6")
 LAVA, SNOWY = BIOMES.index("volcanic"), BIOMES.index("snow")
 LAVA_GLOW = rgb("FF7A22")[0]
 
@@ -102,7 +102,9 @@ class Terrain:
         """Where people settle, about [-1, 1]."""
         return noise(x, y, 210.0, self._seed + 9)
 
-    def ground(self, x: Floats, y: Floats, z: Floats, up: Floats, weights: Floats) -> tuple[Colours, NDArray[np.float32]]:
+    def ground(
+        self, x: Floats, y: Floats, z: Floats, up: Floats, weights: Floats
+    ) -> tuple[Colours, NDArray[np.float32]]:
         """Colours (N, 3) and glow (N,) of N faces at (x, y, z) whose unit normals have the vertical part `up`."""
         patch = smoothstep(-0.15, 0.25, noise(x, y, 38.0, self._seed + 10))[:, None]
         lawn = weights.T @ GROUND + patch * (weights.T @ (PATCHES - GROUND))

@@ -122,7 +122,8 @@ def _skirt(points: Floats, terrain: Terrain, weights: Floats) -> Part:
     edges = [(points[0], weights[:, 0]), (points[::-1, 0], weights[:, ::-1, 0])]
     edges += [(points[-1, ::-1], weights[:, -1, ::-1]), (points[:, -1], weights[:, :, -1])]
     line = np.concatenate([edge for edge, _ in edges])
-    colour, _ = terrain.ground(*line.T, np.ones(len(line)), np.concatenate([share for _, share in edges], 1))
+    share = np.concatenate([share for _, share in edges], 1)
+    colour, _ = terrain.ground(line[:, 0], line[:, 1], line[:, 2], np.ones(len(line)), share)
     count, side = len(line), len(points)
     a = np.flatnonzero(np.arange(count) % side != side - 1)
     faces = np.concatenate([np.stack([a + count, a + 1 + count, a], 1), np.stack([a, a + 1 + count, a + 1], 1)])
