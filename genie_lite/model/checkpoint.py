@@ -31,7 +31,7 @@ class ModelConfig:
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     motion: MotionConfig = MotionConfig()
     dynamics: UNetConfig = UNetConfig()
-    first_frame: UNetConfig = UNetConfig(channels=(96, 192, 288), down_blocks=(2, 1), middle_blocks=2, up_blocks=(2, 1))
+    first_frame: UNetConfig = UNetConfig(channels=(64, 128, 256), down_blocks=(1, 2), middle_blocks=3, up_blocks=(2, 2))
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Model:
 def save_part(folder: Path, model: Model, name: str) -> None:
     """Writes one part (bfloat16) and the config beside it. Raises OutputError if the folder cannot be written."""
     tensors = {
-        key: value.detach().to("cpu", torch.float32 if key.startswith("latent_") else torch.bfloat16).contiguous()
+        key: value.detach().to("cpu", torch.bfloat16).contiguous()
         for key, value in model.part(name).state_dict().items()
     }
     config = {

@@ -72,6 +72,14 @@ def unpatch(patches: Tensor, patch: int) -> Tensor:
     return picture.reshape(b, 3, h * patch, w * patch)
 
 
+def patchify(picture: Tensor, patch: int) -> Tensor:
+    """The inverse of `unpatch`: B 3 H W -> B (patch*patch*3) H/patch W/patch."""
+    b, _, height, width = picture.shape
+    h, w = height // patch, width // patch
+    patches = picture.reshape(b, 3, h, patch, w, patch).permute(0, 3, 5, 1, 2, 4)
+    return patches.reshape(b, patch * patch * 3, h, w)
+
+
 def parameter_count(module: nn.Module) -> int:
     """Number of trained values."""
     return sum(p.numel() for p in module.parameters())

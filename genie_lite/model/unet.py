@@ -14,7 +14,7 @@ from genie_lite.model.layers import ResidualBlock, SelfAttention
 class UNetConfig:
     """Channels at the three sizes, residual blocks on the way down, in the middle, and on the way up."""
 
-    channels: tuple[int, int, int] = (96, 192, 320)
+    channels: tuple[int, int, int] = (64, 128, 256)
     down_blocks: tuple[int, int] = (1, 1)
     middle_blocks: int = 2
     up_blocks: tuple[int, int] = (2, 2)

@@ -1,4 +1,4 @@
-"""The autoencoder's loss: every head at once from one latent, so that the latent serves them all."""
+"""The autoencoder's loss, and that of the large pictures' heads, which learn from its finished latents."""
 
 from __future__ import annotations
 
@@ -18,54 +18,31 @@ LATENT_NOISE = 0.08
 
 
 class AutoencoderPart:
-    """Reconstruction of small frames, 720p and 360p pictures, thumbnails with depth, and conditions."""
+    """Reconstruction of frames, RGB-D thumbnails and conditions, all from one latent."""
 
     name = "autoencoder"
 
-    def __init__(
-        self, module: Autoencoder, frames: FrameSet, held_out: FrameSet, batch: int, large_batch: int, seed: int
-    ) -> None:
-        self.module, self.frames, self.held_out = module, frames, held_out
-        self.batch, self.large_batch = batch, large_batch
+    def __init__(self, module: Autoencoder, frames: FrameSet, held_out: FrameSet, batch: int, seed: int) -> None:
+        self.module, self.frames, self.held_out, self.batch = module, frames, held_out, batch
         self.random = torch.Generator(frames.frames.device).manual_seed(seed)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """L1 and edge losses on pictures, L1 on thumbnails, squared error on conditions."""
+        """L1 and edge losses on frames, L1 on thumbnails and depth, squared error on conditions."""
         data, net = self.frames, self.module
-        device = data.frames.device
-        pick = torch.randint(len(data.frames), (self.batch,), generator=self.random, device=device)
-        big = torch.randint(len(data.large), (self.large_batch,), generator=self.random, device=device)
-        small = torch.cat([data.frames[pick], data.small[big]]).permute(0, 3, 1, 2)
-        frame = to_unit(small).contiguous(memory_format=torch.channels_last)
-        latent = net.encoder(frame)
-        self._track_statistics(latent.detach(), progress)
-        latent = (latent - net.latent_mean) / net.latent_std
+        pick = torch.randint(len(data.frames), (self.batch,), generator=self.random, device=data.frames.device)
+        frame = to_unit(data.frames[pick].permute(0, 3, 1, 2))
+        latent = net.encode(frame)
         noisy = latent + LATENT_NOISE * torch.randn_like(latent) * torch.rand_like(latent[:, :1, :1, :1])
-        drawn = net.decode(noisy, "144p")
-        thumb = net.thumbnail(noisy)
-        large = to_unit(data.large[big].permute(0, 3, 1, 2))
-        tail = noisy[self.batch :]
+        drawn, thumb = net.decode(noisy), net.thumbnail(noisy)
         losses = {
-            "picture": picture_loss(drawn, frame) + 2 * F.mse_loss(drawn, frame),
-            "720p": picture_loss(net.decode(tail, "720p"), large),
-            "360p": picture_loss(net.decode(tail, "360p"), F.avg_pool2d(large, 2)),
+            "frame": picture_loss(drawn, frame) + 4 * F.mse_loss(drawn, frame),
             "thumb": F.l1_loss(thumb[:, :3], F.avg_pool2d(frame, 2)),
-            "depth": F.l1_loss(thumb[: self.batch, 3], data.depth[pick].float()),
-            "conditions": F.mse_loss(net.conditions(noisy[: self.batch]), data.conditions[pick]),
+            "depth": F.l1_loss(thumb[:, 3], data.depth[pick].float()),
+            "conditions": F.mse_loss(net.conditions(noisy), data.conditions[pick]),
         }
-        weights = {"picture": 2.0, "720p": 1.0, "360p": 0.5, "thumb": 0.5, "depth": 1.0, "conditions": 0.3}
+        weights = {"frame": 2.0, "thumb": 0.5, "depth": 1.0, "conditions": 0.3}
         total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
-        with torch.no_grad():
-            shown = {"psnr": psnr(drawn, frame).mean(), **losses}
-        return total, shown
-
-    def _track_statistics(self, latent: Tensor, progress: float) -> None:
-        """Running mean and deviation of each channel, frozen for the last tenth so that the heads can settle."""
-        if progress > 0.9:
-            return
-        keep = 0.99
-        self.module.latent_mean.lerp_(latent.float().mean((0, 2, 3), keepdim=True), 1 - keep)
-        self.module.latent_std.lerp_(latent.float().std((0, 2, 3), keepdim=True).clamp_min(1e-2), 1 - keep)
+        return total, {"psnr": psnr(drawn.detach(), frame).mean(), **losses}
 
     @torch.no_grad()
     def sheet(self, module: nn.Module, path: Path) -> None:
@@ -77,6 +54,51 @@ class AutoencoderPart:
         thumb = F.interpolate(module.thumbnail(latent), scale_factor=2.0)
         depth = thumb[:, 3:].expand(-1, 3, -1, -1) * 2 - 1
         save_sheet([truth, module.decode(latent), thumb[:, :3], depth], path)
+
+
+class PicturesPart:
+    """The 720p and 360p heads, on strips of true 720p renders; the encoder stays as it is."""
+
+    name = "pictures"
+    strip = 30
+    """Rows of 90 a strip has: a third of the picture, its true borders included."""
+
+    def __init__(self, module: Autoencoder, frames: FrameSet, held_out: FrameSet, batch: int, seed: int) -> None:
+        self.autoencoder, self.module, self.batch = module, module.pictures, batch
+        self.large, self.held_out = frames.large, held_out
+        self.latents = encode_all(module, frames.small)
+        self.random = torch.Generator(frames.large.device).manual_seed(seed)
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """L1 and edge losses on a strip of both sizes."""
+        draw = {"generator": self.random, "device": self.large.device}
+        pick = torch.randint(len(self.large), (self.batch,), **draw)  # type: ignore[call-overload]
+        top = 10 * int(torch.randint(7, (1,), **draw))  # type: ignore[call-overload]
+        large = to_unit(self.large[pick, top * 8 : (top + self.strip) * 8].permute(0, 3, 1, 2))
+        latent = self.latents[pick]
+        latent = latent + LATENT_NOISE * torch.randn_like(latent) * torch.rand_like(latent[:, :1, :1, :1])
+        rows = (top, top + self.strip)
+        drawn = self.module["720p"](latent, rows)
+        losses = {
+            "720p": picture_loss(drawn, large) + 4 * F.mse_loss(drawn, large),
+            "360p": picture_loss(self.module["360p"](latent, rows), F.avg_pool2d(large, 2)),
+        }
+        return losses["720p"] + losses["360p"], {"psnr": psnr(drawn.detach(), large).mean(), **losses}
+
+    @torch.no_grad()
+    def sheet(self, module: nn.Module, path: Path) -> None:
+        """Four held-out pictures at 720p: the truth above, the head's below."""
+        pick = torch.linspace(0, len(self.held_out.large) - 1, 4).long()
+        latent = encode_all(self.autoencoder, self.held_out.small[pick])
+        truth = to_unit(self.held_out.large[pick].permute(0, 3, 1, 2))
+        assert isinstance(module, nn.ModuleDict)
+        save_sheet([truth, module["720p"](latent)], path)
+
+
+@torch.no_grad()
+def encode_all(module: Autoencoder, frames: Tensor) -> Tensor:
+    """uint8 N 144 256 3 -> latents float32 N 16 18 32, in chunks."""
+    return torch.cat([module.encode(to_unit(chunk.permute(0, 3, 1, 2))) for chunk in frames.split(64)])
 
 
 def psnr(drawn: Tensor, truth: Tensor) -> Tensor:
@@ -95,18 +117,29 @@ def picture_loss(drawn: Tensor, truth: Tensor) -> Tensor:
 
 @torch.no_grad()
 def evaluate_autoencoder(module: Autoencoder, held_out: FrameSet) -> dict[str, float]:
-    """Mean PSNR in dB on held-out frames and pictures, rounded as stored pictures are; error of log-depth."""
-    small, large, depth = [], [], []
+    """Mean PSNR in dB on held-out frames, and mean error of log-depth."""
+    quality, depth = [], []
     for first in range(0, len(held_out.frames), 32):
         frame = to_unit(held_out.frames[first : first + 32].permute(0, 3, 1, 2))
         latent = module.encode(frame)
-        small.append(psnr(module.decode(latent), frame))
+        quality.append(psnr(module.decode(latent), frame))
         depth.append((module.thumbnail(latent)[:, 3] - held_out.depth[first : first + 32].float()).abs().mean((1, 2)))
-    for first in range(0, len(held_out.large), 4):
-        frame = to_unit(held_out.small[first : first + 4].permute(0, 3, 1, 2))
-        truth = to_unit(held_out.large[first : first + 4].permute(0, 3, 1, 2))
-        large.append(psnr(module.decode(module.encode(frame), "720p"), truth))
-    result = {"psnr_144p": torch.cat(small).mean(), "log_depth_error": torch.cat(depth).mean()}
-    if large:
-        result["psnr_720p"] = torch.cat(large).mean()
-    return {name: round(float(value), 3) for name, value in result.items()}
+    return {
+        "psnr": round(float(torch.cat(quality).mean()), 2),
+        "log_depth_error": round(float(torch.cat(depth).mean()), 4),
+    }
+
+
+@torch.no_grad()
+def evaluate_pictures(module: Autoencoder, held_out: FrameSet) -> dict[str, float]:
+    """Mean PSNR in dB of the 720p head against true renders of held-out instants, and of a bicubic enlargement of
+    the true small frame, which is what it has to beat."""
+    drawn, enlarged = [], []
+    for index in range(len(held_out.large)):
+        truth = to_unit(held_out.large[index : index + 1].permute(0, 3, 1, 2))
+        small = held_out.small[index : index + 1]
+        drawn.append(psnr(module.decode(encode_all(module, small), "720p"), truth))
+        frame = to_unit(small.permute(0, 3, 1, 2))
+        enlarged.append(psnr(F.interpolate(frame, scale_factor=5.0, mode="bicubic"), truth))
+    means = {"psnr_720p": torch.cat(drawn).mean(), "psnr_bicubic": torch.cat(enlarged).mean()}
+    return {name: round(float(value), 2) for name, value in means.items()}

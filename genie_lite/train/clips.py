@@ -74,7 +74,7 @@ def encode_episodes(folder: Path, split: str, autoencoder: Autoencoder, device: 
         episode = read_episode(path)
         chunks = []
         for first in range(0, len(episode.frames), 64):
-            frames = torch.from_numpy(np.ascontiguousarray(episode.frames[first : first + 64])).to(device)
+            frames = torch.from_numpy(np.array(episode.frames[first : first + 64])).to(device)
             chunks.append(autoencoder.encode(to_unit(frames.permute(0, 3, 1, 2))).half())
         lengths.append(len(episode.frames))
         rows[0].append(torch.cat(chunks))

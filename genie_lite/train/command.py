@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from genie_lite.model.checkpoint import Model
     from genie_lite.train.loop import Ranks
 
-ORDER = ("autoencoder", "motion", "first_frame", "dynamics")
-SHARES = {"autoencoder": 0.3, "motion": 0.03, "first_frame": 0.12, "dynamics": 0.55}
+ORDER = ("autoencoder", "pictures", "motion", "first_frame", "dynamics")
+SHARES = {"autoencoder": 0.12, "pictures": 0.12, "motion": 0.04, "first_frame": 0.2, "dynamics": 0.52}
 """How `train all` divides its budget."""
 
 
@@ -23,8 +23,8 @@ SHARES = {"autoencoder": 0.3, "motion": 0.03, "first_frame": 0.12, "dynamics": 0
 class Options:
     """Train the model's parts from collected episodes. A stopped run goes on where it was."""
 
-    part: Literal["all", "autoencoder", "motion", "first_frame", "dynamics"] = "all"
-    """Which part; `all` trains them in order, each on its share of the budget."""
+    part: Literal["all", "autoencoder", "pictures", "motion", "first_frame", "dynamics"] = "all"
+    """Which part; `all` trains them in order, each on its share of the budget (pictures: the large decoder heads)."""
     data: Path = Path("data/landscape")
     """Episodes made by `genie-lite collect` (train and validation splits)."""
     out: Path = Path("runs/landscape")
@@ -32,8 +32,7 @@ class Options:
     budget: str = "6h"
     """Training time for this part, or for all of them: a number with s, m or h."""
     batch: int = 0
-    """Frames an update; 0 picks 24 on a CPU, 256 on a GPU (the first frame and motion take twice, the autoencoder
-    a quarter of it)."""
+    """Streams of dynamics an update; 0 picks 24 on a CPU, 256 on a GPU. The other parts take their share of it."""
     learning_rate: float = 0.0
     """Peak learning rate; 0 picks each part's own."""
     adversary: float = 0.02
@@ -86,43 +85,54 @@ def main(options: Options) -> int:
 
 
 def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ranks) -> None:
-    from genie_lite.model.checkpoint import save_part
+    from genie_lite.model.checkpoint import PARTS, save_part
     from genie_lite.train.loop import Schedule, fit
 
     gpu = ranks.device.type == "cuda"
     batch = options.batch or (256 if gpu else 24)
-    for other in ("autoencoder", "motion", "first_frame", "dynamics"):
-        model.part(other).to(ranks.device).requires_grad_(other == name).eval()
+    for other in PARTS:
+        model.part(other).to(ranks.device).requires_grad_(False).eval()
     part, evaluate = _part(name, model, options, batch, ranks)
-    rates = {"autoencoder": 1e-3, "motion": 1e-3, "first_frame": 8e-4, "dynamics": 8e-4}
+    part.module.requires_grad_(True)
+    file = "autoencoder" if name == "pictures" else name
 
     def publish(ema: nn.Module, made: dict[str, Any]) -> None:
+        """Writes the averaged weights in place of the live ones."""
         model.made[name] = made
-        live = model.part(name)
-        setattr(model, name, ema)
-        save_part(options.out, model, name)
-        setattr(model, name, live)
+        live = {key: value.clone() for key, value in part.module.state_dict().items()}
+        part.module.load_state_dict(ema.state_dict())
+        save_part(options.out, model, file)
+        part.module.load_state_dict(live)
 
-    schedule = Schedule(seconds, learning_rate=options.learning_rate or rates[name])
+    schedule = Schedule(seconds, learning_rate=options.learning_rate or 1e-3)
     made = fit(part, schedule, options.out / "training", ranks, publish)
     if ranks.rank == 0:
-        model.part(name).eval()
+        part.module.eval()
         model.made[name] = {**made, "batch": batch * ranks.size, "held_out": evaluate()}
-        save_part(options.out, model, name)
+        save_part(options.out, model, file)
         print(f"{name}: {model.made[name]}")
 
 
 def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -> tuple[Any, Any]:
     """The part to train and the function that measures it on the validation split."""
+    import torch
+
+    from genie_lite.model.layers import to_unit
     from genie_lite.train import autoencoder, clips, dynamics, first_frame, motion
 
     device, seed, net = ranks.device, options.seed * 1000 + ranks.rank, model.autoencoder
-    if name == "autoencoder":
-        most = options.most_frames or (80_000 if device.type == "cuda" else 20_000)
-        frames = clips.load_frames(options.data, "train", device, most)
+    if name in ("autoencoder", "pictures"):
+        most = options.most_frames or (80_000 if device.type == "cuda" else 10_000)
+        frames = clips.load_frames(options.data, "train", device, most if name == "autoencoder" else 1)
         held_out = clips.load_frames(options.data, "validation", device, 200)
-        part = autoencoder.AutoencoderPart(net, frames, held_out, max(4, batch // 4), max(1, batch // 32), seed)
-        return part, lambda: autoencoder.evaluate_autoencoder(net, held_out)
+        if name == "pictures":
+            large = autoencoder.PicturesPart(net, frames, held_out, max(2, batch // 4), seed)
+            return large, lambda: autoencoder.evaluate_pictures(net, held_out)
+        if "autoencoder" not in model.made:
+            some = torch.linspace(0, len(frames.frames) - 1, 400).long()
+            net.start_from_pca(to_unit(frames.frames[some].permute(0, 3, 1, 2)))
+        small = autoencoder.AutoencoderPart(net, frames, held_out, max(4, batch // 2), seed)
+        return small, lambda: autoencoder.evaluate_autoencoder(net, held_out)
     data = clips.encode_episodes(options.data, "train", net, device)
     held = clips.encode_episodes(options.data, "validation", net, device)
     if name == "motion":

@@ -147,7 +147,7 @@ def fit(
         now = time.monotonic()
         if now - spoken > 10:
             spoken = now
-            numbers = {name: round(float(value), 5) for name, value in shown.items()}
+            numbers = {name: round(value.item(), 5) for name, value in shown.items()}
             left = elapsed() / max(progress, 1e-6) - elapsed()
             pace = (step - first_step) / max(now - started, 1e-6)
             text = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items())

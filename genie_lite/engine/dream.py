@@ -1,0 +1,244 @@
+"""The dream: draws a world from a checkpoint. Knows no window, clock or disk beyond reading its weights.
+
+One frame is made in this order: motion says where the action leads, memory shows what it knows of that view, dynamics
+dreams the next latent, and the decoder makes it a picture. All noise comes from (seed, frame index).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from genie_lite.actions import Action
+from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
+from genie_lite.conditions import CONDITIONS_DIM, Conditions
+from genie_lite.engine.protocol import EngineInfo, Frame, Start
+from genie_lite.engine.runtime import Network, compile_network, pick_dtype, pick_runtime
+from genie_lite.errors import ImageError, UsageError
+from genie_lite.model.autoencoder import LATENT_CHANNELS, PICTURE_SIZES, FrameHead, PictureHead
+from genie_lite.model.checkpoint import Model, load_model
+from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
+from genie_lite.model.layers import to_unit
+from genie_lite.model.memory import SpatialMemory, clamp_thumbnail, empty_hint
+from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
+from genie_lite.model.sampler import sample, seeded_noise
+from genie_lite.timing import Stopwatch
+
+MEMORY_SLOTS = 256
+FIRST_FRAME_STEPS = 24
+FRAME_BUDGET_MS = 36.0
+"""What `--quality auto` lets a step cost, so that drawing the window still fits into 1/24 s."""
+
+QUALITIES = ("auto", *PICTURE_SIZES)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Which checkpoint, and how to run it. threads: None takes every processor core."""
+
+    checkpoint: Path
+    quality: str = "auto"
+    memory: bool = True
+    runtime: str = "auto"
+    dtype: str = "auto"
+    threads: int | None = None
+    denoising_steps: int = 1
+
+
+class Painter(nn.Module):
+    """A decoder head whose output is ready for the screen: uint8 patches, colour last."""
+
+    def __init__(self, head: FrameHead | PictureHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """1 16 18 32 -> uint8 1 h w 3*patch*patch."""
+        patches = self.head.patches(latent).permute(0, 2, 3, 1)
+        return ((patches + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+class DreamEngine:
+    """The model as an `Engine` (see protocol.py)."""
+
+    def __init__(self, model: Model, options: EngineOptions) -> None:
+        if options.quality not in QUALITIES:
+            raise UsageError(f"unknown quality {options.quality!r}; choose one of {', '.join(QUALITIES)}")
+        self._model, self._options = model, options
+        self._threads = options.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+        torch.set_num_threads(self._threads)
+        self._runtime, self._dtype = pick_runtime(options.runtime), pick_dtype(options.dtype)
+        self._quality = "720p" if options.quality == "auto" else options.quality
+        self._chosen = options.quality != "auto"
+        self._painters: dict[str, Network] = {}
+        latent, vector = torch.zeros(1, LATENT_CHANNELS, 18, 32), torch.zeros(1, 32)
+        context, hint = latent.repeat(1, CONTEXT_FRAMES, 1, 1), empty_hint(1, latent.device)
+        action, past, one = torch.zeros(1, 6), torch.zeros(1, 3 * PAST_MOTIONS), torch.zeros(1, 1)
+        self._motion = self._compile(model.motion, latent, hint[:, :1], action, past, one)
+        self._dynamics = self._compile(model.dynamics, latent, context, hint, vector)
+        self._first_frame = self._compile(model.first_frame, latent, torch.zeros(1, CONDITIONS_DIM), one)
+        self._thumbnail = self._compile(model.autoencoder.thumbnail, latent)
+        self._seed = self._index = 0
+        self._conditions: Conditions | None = None
+
+    @classmethod
+    def load(cls, options: EngineOptions) -> DreamEngine:
+        """Reads the checkpoint and compiles its networks. Raises CheckpointError or UsageError."""
+        return cls(load_model(options.checkpoint), options)
+
+    @property
+    def info(self) -> EngineInfo:
+        """What draws, and how it is set."""
+        return EngineInfo(
+            name="dream",
+            checkpoint=self._options.checkpoint.name,
+            checkpoint_hash=self._model.hash,
+            size=PICTURE_SIZES[self._quality],
+            dtype={"bf16": "bfloat16", "fp32": "float32"}[self._dtype],
+            runtime=self._runtime,
+            memory=self._options.memory,
+            denoising_steps=self._options.denoising_steps,
+        )
+
+    def warm_up(self) -> None:
+        """Runs a few frames; with quality `auto` also picks the largest picture that leaves time for the window."""
+        for quality in list(PICTURE_SIZES) if not self._chosen else [self._quality]:
+            self._quality = quality
+            self.reset(Conditions(meadow=1.0), 0)
+            costs = [sum(self.step(Action(forward=1.0)).timings.values()) for _ in range(16)]
+            if float(np.median(costs[4:])) <= FRAME_BUDGET_MS:
+                break
+        self._chosen = True
+        self._conditions = None
+
+    def reset(self, start: Start, seed: int) -> Frame:
+        """Begins an episode. Raises ImageError for a start frame that is not an RGB picture."""
+        self._seed, self._index = seed, 0
+        if isinstance(start, Conditions):
+            self._conditions = start
+            latent = self._draw_first(start)
+        else:
+            latent = self._encode(start)
+            self._conditions = self._read_conditions(latent)
+        self._latent, self._context = latent, latent.repeat(1, CONTEXT_FRAMES, 1, 1)
+        self._pose = torch.zeros(1, 5, dtype=torch.float64)
+        self._past = torch.zeros(1, 3 * PAST_MOTIONS)
+        self._memory = SpatialMemory(1, MEMORY_SLOTS, latent.device)
+        self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
+        watch = Stopwatch()
+        with watch.stage("decode"):
+            self._thumb = clamp_thumbnail(self._thumbnail(latent))
+            image = self._paint(latent)
+        return self._frame(image, None, watch)
+
+    def step(self, action: Action) -> Frame:
+        """Draws the next frame under the action."""
+        if self._conditions is None:
+            raise RuntimeError("step() before reset()")
+        self._index += 1
+        watch = Stopwatch()
+        with torch.inference_mode():
+            act = torch.from_numpy(action.to_array())[None]
+            with watch.stage("motion"):
+                pose, motion = self._move(act)
+            with watch.stage("memory"):
+                hint = self._recall(pose) if self._options.memory else empty_hint(1, pose.device)
+            with watch.stage("dynamics"):
+                self._latent = self._dream(act, motion, pose, hint)
+                self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
+            with watch.stage("decode"):
+                self._thumb = clamp_thumbnail(self._thumbnail(self._latent))
+                image = self._paint(self._latent)
+        self._pose = pose
+        return self._frame(image, hint if self._options.memory else None, watch)
+
+    def set_conditions(self, conditions: Conditions) -> None:
+        """Changes what the world is like from the next step on."""
+        self._conditions = conditions
+
+    def _compile(self, module: nn.Module, *examples: Tensor) -> Network:
+        return compile_network(module, examples, self._runtime, self._dtype, self._threads)
+
+    def _draw_first(self, conditions: Conditions) -> Tensor:
+        vector = torch.from_numpy(conditions.to_array())[None]
+        noise = seeded_noise(self._seed, 0)
+        return sample(lambda x, t: self._first_frame(x, vector, t), noise, FIRST_FRAME_STEPS, shift=2.0)
+
+    def _encode(self, image: NDArray[np.uint8]) -> Tensor:
+        """Any RGB picture, cropped to 16:9 around its middle, as a latent."""
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape[:2]) < 1:
+            raise ImageError(f"a start frame is an RGB picture (height, width, 3) of bytes, not {image.shape}")
+        height, width = image.shape[:2]
+        wide, high = min(width, height * 16 / 9), min(height, width * 9 / 16)
+        left, top = (width - wide) / 2, (height - high) / 2
+        box = (left, top, left + wide, top + high)
+        small = Image.fromarray(image).resize((FRAME_WIDTH, FRAME_HEIGHT), Image.Resampling.BOX, box)
+        with torch.inference_mode():
+            frame = to_unit(torch.from_numpy(np.array(small)).permute(2, 0, 1)[None])
+            return self._model.autoencoder.float().encode(frame)
+
+    def _read_conditions(self, latent: Tensor) -> Conditions:
+        with torch.inference_mode():
+            return Conditions.from_array(self._model.autoencoder.conditions.float()(latent)[0].numpy())
+
+    def _move(self, action: Tensor) -> tuple[Tensor, Tensor]:
+        """The next pose (1 5 float64) and the motion that leads there (1 5)."""
+        pitch = self._pose[:, 4:5].float()
+        displacement = self._motion(self._latent, self._thumb[:, 3:].contiguous(), action, self._past, pitch)
+        pose = advance(self._pose, action, displacement)
+        self._past = torch.cat([self._past[:, 3:], displacement], 1)
+        return pose, motion_between(self._pose, pose).float()
+
+    def _recall(self, target: Tensor) -> Tensor:
+        """Remembers the last frame if it shows something new, and returns what memory knows of the target view."""
+        moved = (self._pose - self._stored_pose).abs()
+        if bool((moved[:, :3].norm() > 1.0) | (moved[:, 3:].max() > 0.25)):
+            slot = torch.tensor([self._stored % MEMORY_SLOTS])
+            self._memory.store(slot, self._thumb, self._pose, torch.tensor([True]))
+            self._stored, self._stored_pose = self._stored + 1, self._pose
+        return self._memory.hint(self._thumb, self._pose, target)
+
+    def _dream(self, action: Tensor, motion: Tensor, pose: Tensor, hint: Tensor) -> Tensor:
+        assert self._conditions is not None
+        conditions = torch.from_numpy(self._conditions.to_array())[None]
+        pitch, zero = pose[:, 4:5].float(), torch.zeros(1, 1)
+
+        def predict(noisy: Tensor, time: Tensor) -> Tensor:
+            return self._dynamics(
+                noisy, self._context, hint, dynamics_vector(action, motion, pitch, conditions, time, zero)
+            )
+
+        return sample(predict, seeded_noise(self._seed, self._index), self._options.denoising_steps)
+
+    def _paint(self, latent: Tensor) -> NDArray[np.uint8]:
+        """The picture of a latent: uint8 (H, W, 3)."""
+        if self._quality not in self._painters:
+            head = self._model.autoencoder.head(self._quality)
+            self._painters[self._quality] = self._compile(Painter(head), latent)
+        patches = self._painters[self._quality](latent)[0].numpy()
+        width, height = PICTURE_SIZES[self._quality]
+        rows, columns = patches.shape[:2]
+        patch = height // rows
+        # A patch's row is patch*3 bytes side by side; moving them as 4-byte words is all that is left to do.
+        words = patches.reshape(rows, columns, patch, patch * 3).view(np.uint32)
+        return np.ascontiguousarray(words.transpose(0, 2, 1, 3)).view(np.uint8).reshape(height, width, 3)
+
+    def _frame(self, image: NDArray[np.uint8], hint: Tensor | None, watch: Stopwatch) -> Frame:
+        assert self._conditions is not None
+        return Frame(
+            image=image,
+            index=self._index,
+            pose=Pose.from_array(self._pose[0].numpy()),
+            conditions=self._conditions,
+            latent=self._latent[0].numpy(),
+            thumbnail=self._thumb[0].numpy(),
+            hint=None if hint is None else hint[0].numpy(),
+            timings=watch.milliseconds,
+        )
