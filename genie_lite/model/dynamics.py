@@ -57,6 +57,6 @@ class FirstFrame(nn.Module):
 
     def forward(self, noisy: Tensor, conditions: Tensor, time: Tensor) -> Tensor:
         """noisy: B 16 18 32; conditions: B 18; time: B 1. Returns the clean latent B 16 18 32."""
-        position = self.position.expand(len(noisy), -1, -1, -1)
+        position = self.position.expand(noisy.shape[0], -1, -1, -1)
         clean = self.unet(torch.cat([noisy, position.to(noisy.dtype)], 1), torch.cat([conditions, time], 1))
         return clean.clamp(-LATENT_BOUND, LATENT_BOUND)

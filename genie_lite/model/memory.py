@@ -120,6 +120,7 @@ class SpatialMemory:
 
         use_last (B, bool) leaves the last frame out where false.
         """
+        target = target.float()
         cover = self.coverage(target)
         age_bonus = torch.linspace(1e-3, 0, cover.shape[1], device=cover.device)
         first = (cover.mean(2) + age_bonus).argmax(1)
@@ -131,7 +132,7 @@ class SpatialMemory:
         poses = torch.cat([self.poses[rows[:, None], chosen], last_pose[:, None].float()], 1)
         with_last = torch.ones_like(rows, dtype=torch.bool) if use_last is None else use_last
         used = torch.cat([self.filled[rows[:, None], chosen], with_last[:, None]], 1)
-        return splat(views, poses, used, target.float(), self.rays)
+        return splat(views, poses, used, target, self.rays)
 
 
 def empty_hint(batch: int, device: torch.device) -> Tensor:
