@@ -161,11 +161,24 @@ class Autoencoder(nn.Module):
         self.encoder = Encoder(config.encoder_channels)
         wide, middle, blocks = config.head_channels, config.picture_channels, config.picture_blocks
         self.frame = FrameHead(config.frame_channels)
-        self.pictures = nn.ModuleDict(
-            {"720p": PictureHead(wide, middle, blocks, 8), "360p": PictureHead(wide, middle // 2, blocks, 4)}
+        self.heads = nn.ModuleDict(
+            {
+                "720p": PictureHead(wide, middle, blocks, 8),
+                "360p": PictureHead(wide, middle // 2, blocks, 4),
+                "thumbnail": ThumbnailHead(config.thumbnail_channels),
+                "conditions": ConditionsHead(),
+            }
         )
-        self.thumbnail = ThumbnailHead(config.thumbnail_channels)
-        self.conditions = ConditionsHead()
+
+    @property
+    def thumbnail(self) -> ThumbnailHead:
+        """The head that draws what memory keeps."""
+        return cast(ThumbnailHead, self.heads["thumbnail"])
+
+    @property
+    def conditions(self) -> ConditionsHead:
+        """The head that reads conditions off a latent."""
+        return cast(ConditionsHead, self.heads["conditions"])
 
     @torch.no_grad()
     def start_from_pca(self, frames: Tensor) -> None:
@@ -194,7 +207,7 @@ class Autoencoder(nn.Module):
 
     def head(self, size: str) -> FrameHead | PictureHead:
         """The decoder head for a name in PICTURE_SIZES."""
-        return self.frame if size == "144p" else cast(PictureHead, self.pictures[size])
+        return self.frame if size == "144p" else cast(PictureHead, self.heads[size])
 
 
 def _set_linear(layer: nn.Conv2d, weight: Tensor, bias: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""The autoencoder's loss, and that of the large pictures' heads, which learn from its finished latents."""
+"""The autoencoder's loss, and that of all the heads that learn from its finished latents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LATENT_NOISE = 0.08
 
 
 class AutoencoderPart:
-    """Reconstruction of frames, RGB-D thumbnails and conditions, all from one latent."""
+    """Reconstruction of frames: the encoder and the 256x144 head. All other heads take its latents as they are."""
 
     name = "autoencoder"
 
@@ -27,72 +27,82 @@ class AutoencoderPart:
         self.random = torch.Generator(frames.frames.device).manual_seed(seed)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """L1 and edge losses on frames, L1 on thumbnails and depth, squared error on conditions."""
+        """L1, edge and squared loss on frames."""
         data, net = self.frames, self.module
         pick = torch.randint(len(data.frames), (self.batch,), generator=self.random, device=data.frames.device)
         frame = to_unit(data.frames[pick].permute(0, 3, 1, 2))
-        latent = net.encode(frame)
-        noisy = latent + LATENT_NOISE * torch.randn_like(latent) * torch.rand_like(latent[:, :1, :1, :1])
-        drawn, thumb = net.decode(noisy), net.thumbnail(noisy)
-        losses = {
-            "frame": picture_loss(drawn, frame) + 4 * F.mse_loss(drawn, frame),
-            "thumb": F.l1_loss(thumb[:, :3], F.avg_pool2d(frame, 2)),
-            "depth": F.l1_loss(thumb[:, 3], data.depth[pick].float()),
-            "conditions": F.mse_loss(net.conditions(noisy), data.conditions[pick]),
-        }
-        weights = {"frame": 2.0, "thumb": 0.5, "depth": 1.0, "conditions": 0.3}
-        total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
-        return total, {"psnr": psnr(drawn.detach(), frame).mean(), **losses}
+        drawn = net.decode(noised(net.encode(frame)))
+        loss = picture_loss(drawn, frame) + 8 * F.mse_loss(drawn, frame)
+        return loss, {"psnr": psnr(drawn.detach(), frame).mean(), "loss": loss}
 
     @torch.no_grad()
     def sheet(self, module: nn.Module, path: Path) -> None:
-        """Rows of held-out frames: truth, reconstruction, thumbnail, log-depth."""
+        """Rows of held-out frames: truth, reconstruction."""
         assert isinstance(module, Autoencoder)
         pick = torch.linspace(0, len(self.held_out.frames) - 1, 8).long()
         truth = to_unit(self.held_out.frames[pick].permute(0, 3, 1, 2))
-        latent = module.encode(truth)
-        thumb = F.interpolate(module.thumbnail(latent), scale_factor=2.0)
-        depth = thumb[:, 3:].expand(-1, 3, -1, -1) * 2 - 1
-        save_sheet([truth, module.decode(latent), thumb[:, :3], depth], path)
+        save_sheet([truth, module.decode(module.encode(truth))], path)
 
 
-class PicturesPart:
-    """The 720p and 360p heads, on strips of true 720p renders; the encoder stays as it is."""
+class HeadsPart:
+    """All other heads, from finished latents: 720p and 360p pictures on strips of true 720p renders, RGB-D thumbnails
+    and conditions. Neither encoder nor frame head is run, so many more latents can be seen."""
 
-    name = "pictures"
+    name = "heads"
     strip = 30
     """Rows of 90 a strip has: a third of the picture, its true borders included."""
 
     def __init__(self, module: Autoencoder, frames: FrameSet, held_out: FrameSet, batch: int, seed: int) -> None:
-        self.autoencoder, self.module, self.batch = module, module.pictures, batch
-        self.large, self.held_out = frames.large, held_out
-        self.latents = encode_all(module, frames.small)
+        self.autoencoder, self.module, self.batch = module, module.heads, batch
+        self.frames, self.held_out = frames, held_out
+        self.large_latents, self.latents = encode_all(module, frames.small), encode_all(module, frames.frames)
         self.random = torch.Generator(frames.large.device).manual_seed(seed)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """L1 and edge losses on a strip of both sizes."""
-        draw = {"generator": self.random, "device": self.large.device}
-        pick = torch.randint(len(self.large), (self.batch,), **draw)  # type: ignore[call-overload]
+        """L1 and edge losses on pictures and thumbnails, L1 on log-depth, squared error on conditions."""
+        losses = self._pictures(self.batch) | self._thumbnails(8 * self.batch)
+        weights = {"720p": 1.0, "360p": 0.5, "thumb": 1.0, "depth": 4.0, "conditions": 1.0}
+        total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
+        return total, {name: value.detach() for name, value in losses.items()}
+
+    def _thumbnails(self, count: int) -> dict[str, Tensor]:
+        pick = torch.randint(len(self.latents), (count,), generator=self.random, device=self.latents.device)
+        latent = noised(self.latents[pick])
+        frame = to_unit(self.frames.frames[pick].permute(0, 3, 1, 2))
+        thumb, depth = self.autoencoder.thumbnail(latent), self.frames.depth[pick].float()
+        return {
+            "thumb": picture_loss(thumb[:, :3], F.avg_pool2d(frame, 2)),
+            "depth": F.l1_loss(thumb[:, 3], depth),
+            "conditions": F.mse_loss(self.autoencoder.conditions(latent), self.frames.conditions[pick]),
+        }
+
+    def _pictures(self, count: int) -> dict[str, Tensor]:
+        draw = {"generator": self.random, "device": self.frames.large.device}
+        pick = torch.randint(len(self.frames.large), (count,), **draw)  # type: ignore[call-overload]
         top = 10 * int(torch.randint(7, (1,), **draw))  # type: ignore[call-overload]
-        large = to_unit(self.large[pick, top * 8 : (top + self.strip) * 8].permute(0, 3, 1, 2))
-        latent = self.latents[pick]
-        latent = latent + LATENT_NOISE * torch.randn_like(latent) * torch.rand_like(latent[:, :1, :1, :1])
+        large = to_unit(self.frames.large[pick, top * 8 : (top + self.strip) * 8].permute(0, 3, 1, 2))
+        latent = noised(self.large_latents[pick])
         rows = (top, top + self.strip)
         drawn = self.module["720p"](latent, rows)
-        losses = {
-            "720p": picture_loss(drawn, large) + 4 * F.mse_loss(drawn, large),
+        return {
+            "720p": picture_loss(drawn, large) + 8 * F.mse_loss(drawn, large),
             "360p": picture_loss(self.module["360p"](latent, rows), F.avg_pool2d(large, 2)),
         }
-        return losses["720p"] + losses["360p"], {"psnr": psnr(drawn.detach(), large).mean(), **losses}
 
     @torch.no_grad()
     def sheet(self, module: nn.Module, path: Path) -> None:
-        """Four held-out pictures at 720p: the truth above, the head's below."""
+        """Four held-out pictures at 720p: the truth above, the head's below; then thumbnail and log-depth, enlarged."""
         pick = torch.linspace(0, len(self.held_out.large) - 1, 4).long()
         latent = encode_all(self.autoencoder, self.held_out.small[pick])
         truth = to_unit(self.held_out.large[pick].permute(0, 3, 1, 2))
         assert isinstance(module, nn.ModuleDict)
-        save_sheet([truth, module["720p"](latent)], path)
+        thumb = F.interpolate(module["thumbnail"](latent), scale_factor=10.0)
+        save_sheet([truth, module["720p"](latent), thumb[:, :3], thumb[:, 3:].expand(-1, 3, -1, -1) * 2 - 1], path)
+
+
+def noised(latent: Tensor) -> Tensor:
+    """The latent with up to LATENT_NOISE of noise, another level for each of the batch."""
+    return latent + LATENT_NOISE * torch.randn_like(latent) * torch.rand_like(latent[:, :1, :1, :1])
 
 
 @torch.no_grad()
@@ -117,23 +127,18 @@ def picture_loss(drawn: Tensor, truth: Tensor) -> Tensor:
 
 @torch.no_grad()
 def evaluate_autoencoder(module: Autoencoder, held_out: FrameSet) -> dict[str, float]:
-    """Mean PSNR in dB on held-out frames, and mean error of log-depth."""
-    quality, depth = [], []
-    for first in range(0, len(held_out.frames), 32):
-        frame = to_unit(held_out.frames[first : first + 32].permute(0, 3, 1, 2))
-        latent = module.encode(frame)
-        quality.append(psnr(module.decode(latent), frame))
-        depth.append((module.thumbnail(latent)[:, 3] - held_out.depth[first : first + 32].float()).abs().mean((1, 2)))
-    return {
-        "psnr": round(float(torch.cat(quality).mean()), 2),
-        "log_depth_error": round(float(torch.cat(depth).mean()), 4),
-    }
+    """Mean PSNR in dB on held-out frames."""
+    quality = []
+    for frames in held_out.frames.split(32):
+        truth = to_unit(frames.permute(0, 3, 1, 2))
+        quality.append(psnr(module.decode(module.encode(truth)), truth))
+    return {"psnr": round(float(torch.cat(quality).mean()), 2)}
 
 
 @torch.no_grad()
-def evaluate_pictures(module: Autoencoder, held_out: FrameSet) -> dict[str, float]:
+def evaluate_heads(module: Autoencoder, held_out: FrameSet) -> dict[str, float]:
     """Mean PSNR in dB of the 720p head against true renders of held-out instants, and of a bicubic enlargement of
-    the true small frame, which is what it has to beat."""
+    the true small frame, which is what it has to beat; mean error of log-depth."""
     drawn, enlarged = [], []
     for index in range(len(held_out.large)):
         truth = to_unit(held_out.large[index : index + 1].permute(0, 3, 1, 2))
@@ -141,5 +146,9 @@ def evaluate_pictures(module: Autoencoder, held_out: FrameSet) -> dict[str, floa
         drawn.append(psnr(module.decode(encode_all(module, small), "720p"), truth))
         frame = to_unit(small.permute(0, 3, 1, 2))
         enlarged.append(psnr(F.interpolate(frame, scale_factor=5.0, mode="bicubic"), truth))
-    means = {"psnr_720p": torch.cat(drawn).mean(), "psnr_bicubic": torch.cat(enlarged).mean()}
-    return {name: round(float(value), 2) for name, value in means.items()}
+    depth = module.thumbnail(encode_all(module, held_out.frames))[:, 3]
+    return {
+        "psnr_720p": round(float(torch.cat(drawn).mean()), 2),
+        "psnr_bicubic": round(float(torch.cat(enlarged).mean()), 2),
+        "log_depth_error": round(float((depth - held_out.depth.float()).abs().mean()), 4),
+    }

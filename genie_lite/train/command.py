@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from genie_lite.model.checkpoint import Model
     from genie_lite.train.loop import Ranks
 
-ORDER = ("autoencoder", "pictures", "motion", "first_frame", "dynamics")
-SHARES = {"autoencoder": 0.12, "pictures": 0.12, "motion": 0.04, "first_frame": 0.2, "dynamics": 0.52}
+ORDER = ("autoencoder", "heads", "motion", "first_frame", "dynamics")
+SHARES = {"autoencoder": 0.12, "heads": 0.12, "motion": 0.04, "first_frame": 0.2, "dynamics": 0.52}
 """How `train all` divides its budget."""
 
 
@@ -23,8 +23,8 @@ SHARES = {"autoencoder": 0.12, "pictures": 0.12, "motion": 0.04, "first_frame": 
 class Options:
     """Train the model's parts from collected episodes. A stopped run goes on where it was."""
 
-    part: Literal["all", "autoencoder", "pictures", "motion", "first_frame", "dynamics"] = "all"
-    """Which part; `all` trains them in order, each on its share of the budget (pictures: the large decoder heads)."""
+    part: Literal["all", "autoencoder", "heads", "motion", "first_frame", "dynamics"] = "all"
+    """Which part; `all` trains them in order, each on its share of the budget (heads: all decoders but the frame's)."""
     data: Path = Path("data/landscape")
     """Episodes made by `genie-lite collect` (train and validation splits)."""
     out: Path = Path("runs/landscape")
@@ -94,7 +94,7 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
         model.part(other).to(ranks.device).requires_grad_(False).eval()
     part, evaluate = _part(name, model, options, batch, ranks)
     part.module.requires_grad_(True)
-    file = "autoencoder" if name == "pictures" else name
+    file = "autoencoder" if name == "heads" else name
 
     def publish(ema: nn.Module, made: dict[str, Any]) -> None:
         """Writes the averaged weights in place of the live ones."""
@@ -121,13 +121,13 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
     from genie_lite.train import autoencoder, clips, dynamics, first_frame, motion
 
     device, seed, net = ranks.device, options.seed * 1000 + ranks.rank, model.autoencoder
-    if name in ("autoencoder", "pictures"):
+    if name in ("autoencoder", "heads"):
         most = options.most_frames or (80_000 if device.type == "cuda" else 10_000)
-        frames = clips.load_frames(options.data, "train", device, most if name == "autoencoder" else 1)
+        frames = clips.load_frames(options.data, "train", device, most)
         held_out = clips.load_frames(options.data, "validation", device, 200)
-        if name == "pictures":
-            large = autoencoder.PicturesPart(net, frames, held_out, max(2, batch // 4), seed)
-            return large, lambda: autoencoder.evaluate_pictures(net, held_out)
+        if name == "heads":
+            large = autoencoder.HeadsPart(net, frames, held_out, max(2, batch // 4), seed)
+            return large, lambda: autoencoder.evaluate_heads(net, held_out)
         if "autoencoder" not in model.made:
             some = torch.linspace(0, len(frames.frames) - 1, 400).long()
             net.start_from_pca(to_unit(frames.frames[some].permute(0, 3, 1, 2)))
