@@ -239,3 +239,13 @@ def test_the_counting_world_counts_and_moves() -> None:
 def test_an_unknown_world_is_refused_with_the_known_names() -> None:
     with pytest.raises(UsageError, match="landscape, counting"):
         make_world("atlantis")
+
+
+def test_two_worlds_live_side_by_side(world: Any) -> None:
+    frame, _ = begin(world, biome("meadow"))
+    other = make_world("landscape")
+    other.reset(seed=9)
+    other.step(WALK)
+    assert np.array_equal(world.picture(256, 144), frame)
+    other.close()
+    assert np.array_equal(world.picture(256, 144), frame)

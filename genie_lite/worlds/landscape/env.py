@@ -53,18 +53,19 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         given = (options or {}).get("conditions")
         drawn = self.sample_conditions(self.np_random)
         self._conditions = drawn if given is None else _as_conditions(given)
-        if self._country is not None:
-            self._country.release()
-        self._country = Country(self._conditions, world_seed, self._renderer)
-        self._walker = Walker.spawn(self._country, world_seed)
         self._steps = 0
-        return self._observe(blocked=False)
+        with self._renderer.context:
+            if self._country is not None:
+                self._country.release()
+            self._country = Country(self._conditions, world_seed, self._renderer)
+            self._walker = Walker.spawn(self._country, world_seed)
+            return self._observe(blocked=False)
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """1/24 s of world time. Raises ValueError for an action of wrong shape or range."""
-        blocked = self._walker.step(Action.from_array(action))
         self._steps += 1
-        observation, info = self._observe(blocked)
+        with self._renderer.context:
+            observation, info = self._observe(self._walker.step(Action.from_array(action)))
         return observation, 0.0, False, False, info
 
     def sample_conditions(self, rng: np.random.Generator) -> Conditions:
@@ -78,8 +79,9 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def picture(self, width: int, height: int) -> Observation:
         """This same instant as uint8 (height, width, 3) of any 16:9 size."""
-        self._draw((width, height))
-        return self._renderer.picture((width, height))
+        with self._renderer.context:
+            self._draw((width, height))
+            return self._renderer.picture((width, height))
 
     def close(self) -> None:
         """Frees the OpenGL context."""

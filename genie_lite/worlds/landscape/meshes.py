@@ -20,13 +20,14 @@ class Mesh:
     """T flat faces: corners (T, 3, 3) in metres, counter-clockwise from outside; colour (T, 3).
 
     tint (T,) in [0, 1] says how far an instance's own colour replaces the mesh's; its brightness stays.
-    glow (T,): 1 shines by itself, -1 shines at night only (windows).
+    glow (T,): 1 shines by itself, -1 shines at night only (windows). blade (T,): lit like the ground it grows on.
     """
 
     corners: Triangles
     colour: Triangles
     tint: NDArray[np.float32]
     glow: NDArray[np.float32]
+    blade: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def packed(mesh: Mesh) -> Packed:
     """The mesh with shared vertices."""
     points, ids = np.unique(np.round(mesh.corners.reshape(-1, 3), 4), axis=0, return_inverse=True)
     at, source, faces = own_corners(ids.reshape(-1, 3))
-    normal = face_normals(mesh.corners)[source]
+    normal = np.where(mesh.blade[source, None], [0.0, 0.0, 1.0], face_normals(mesh.corners)[source])
     return Packed(points[at], normal, mesh.colour[source], mesh.tint[source], mesh.glow[source], faces)
 
 
@@ -85,19 +86,27 @@ def face_normals(corners: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def join(*parts: Mesh) -> Mesh:
     """One mesh of several."""
-    return Mesh(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("corners", "colour", "tint", "glow")))
+    return Mesh(
+        *(np.concatenate([getattr(p, n) for p in parts]) for n in ("corners", "colour", "tint", "glow", "blade"))
+    )
 
 
 def paint(
-    corners: Triangles, code: str, tint: float = 0.0, glow: float = 0.0, shade: tuple[float, float] = (1, 1)
+    corners: Triangles,
+    code: str,
+    tint: float = 0.0,
+    glow: float = 0.0,
+    shade: tuple[float, float] = (1, 1),
+    blade: bool = False,
 ) -> Mesh:
     """A mesh in one colour that goes from `shade[0]` at its foot to `shade[1]` at its top: cheap ambient occlusion."""
     heights = corners[:, :, 2].mean(1)
     span = max(float(np.ptp(heights)), 1e-3)
     ramp = shade[0] + (shade[1] - shade[0]) * (heights - heights.min()) / span
     count = len(corners)
-    flags = (np.full(count, value, np.float32) for value in (tint, glow))
-    return Mesh(corners.astype(np.float32), (rgb(code) * ramp[:, None]).astype(np.float32), *flags)
+    tints, glows = np.full(count, tint, np.float32), np.full(count, glow, np.float32)
+    colour = (rgb(code) * ramp[:, None]).astype(np.float32)
+    return Mesh(corners.astype(np.float32), colour, tints, glows, np.full(count, blade))
 
 
 def ring(sides: int, radius: float, height: float, twist: float = 0.0) -> Triangles:
@@ -166,19 +175,24 @@ def both_sides(corners: Triangles) -> Triangles:
 
 
 def pine(level: int, snow: bool = False) -> Mesh:
-    top = "F2F6FC" if snow else "3F7D4F"
     green, tint = "3F7D4F", 0.9
     if level == 2:
-        return paint(lathe(4, (1.7, 0.6), (0, 7.0)), "B9CBD4" if snow else green, 0.3 if snow else tint)
+        return paint(lathe(4, (1.7, 1.2), (0, 7.8)), "B9CBD4" if snow else green, 0.3 if snow else tint)
     sides, trunk = (6, 4) if level == 0 else (4, 3)
-    stem = paint(lathe(trunk, (0.32, -0.4), (0.22, 1.6)), "6B4A35")
-    layers = ((2.1, 1.1, 3.6), (1.65, 2.7, 5.3), (1.1, 4.3, 7.2)) if level == 0 else ((2.0, 1.0, 4.4), (1.35, 3.2, 7.2))
+    stem = paint(lathe(trunk, (0.32, -0.4), (0.24, 2.6)), "6B4A35")
+    # (radius, foot, tip): the lowest starts above the player's eyes.
+    layers = ((2.1, 2.1, 4.5), (1.65, 3.6, 6.1), (1.1, 5.1, 7.9)) if level == 0 else ((2.0, 1.9, 5.2), (1.35, 4.0, 7.9))
+    shades = (0.86, 0.96, 1.08)
     cones = [
         paint(lathe(sides, (r, a), (0, b)), green, tint, shade=(s, s))
-        for (r, a, b), s in zip(layers, (0.86, 0.96, 1.08), strict=False)
+        for (r, a, b), s in zip(layers, shades, strict=False)
     ]
+    if level == 0:
+        cones.append(
+            paint(lathe(sides, (0, layers[0][1]), (layers[0][0], layers[0][1])), "2C5A3C", tint, shade=(0.6, 0.6))
+        )
     if snow:
-        cones += [paint(lathe(sides, (r * 0.62, a + (b - a) * 0.42), (0, b + 0.12)), top) for r, a, b in layers]
+        cones += [paint(lathe(sides, (r * 0.62, a + (b - a) * 0.42), (0, b + 0.12)), "F2F6FC") for r, a, b in layers]
     return join(stem, *cones)
 
 
@@ -281,19 +295,19 @@ def reeds(level: int) -> Mesh:
         both_sides(_blade(0.5 * math.cos(a), 0.5 * math.sin(a), h))
         for a, h in ((0, 1.7), (1.9, 1.3), (4.0, 1.5), (5.2, 1.9))
     ]
-    return paint(np.concatenate(blades[: 4 - level]), "8FA653", 1.0, shade=(0.8, 1.1))
+    return paint(np.concatenate(blades[: 4 - level]), "8FA653", 1.0, shade=(0.75, 1.1), blade=True)
 
 
 def flowers(level: int) -> Mesh:
     places = [(0.45 * math.cos(a), 0.45 * math.sin(a)) for a in (0.4, 2.6, 4.4)]
     stalks = np.concatenate([_blade(x, y, 0.4) for x, y in places])
     heads = [moved(lathe(4, (0.16, 0.36), (0, 0.5)), 1.5 * x, 1.5 * y) for x, y in places]
-    return join(paint(both_sides(stalks), "5E9A48"), paint(np.concatenate(heads), "F4D65A", 1.0))
+    return join(paint(both_sides(stalks), "5E9A48", blade=True), paint(np.concatenate(heads), "F4D65A", 1.0))
 
 
 def grass(level: int) -> Mesh:
     blades = [_blade(0.22 * math.cos(a), 0.22 * math.sin(a), h) for a, h in ((0.2, 0.55), (2.3, 0.4), (4.2, 0.65))]
-    return paint(both_sides(np.concatenate(blades)), "7FB652", 1.0)
+    return paint(both_sides(np.concatenate(blades)), "7FB652", 1.0, blade=True)
 
 
 def _blade(x: float, y: float, height: float) -> Triangles:
@@ -302,7 +316,7 @@ def _blade(x: float, y: float, height: float) -> Triangles:
 
 def house(level: int) -> Mesh:
     """A gabled house, 7 by 5.4 m, its door to the south."""
-    walls = paint(box(3.5, 2.7, 3.2, -1.5), "EADFC8", 0.0, shade=(0.92, 1.0))
+    walls = paint(box(3.5, 2.7, 3.2, -1.5), "F4E6C6", 0.0, shade=(0.92, 1.0))
     eave, ridge = 3.0, 5.6
     x, y = 4.0, 3.25
     a, b, c, d = (-x, -y, eave), (x, -y, eave), (x, y, eave), (-x, y, eave)
@@ -310,7 +324,7 @@ def house(level: int) -> Mesh:
     roof = paint(both_sides(np.array([(a, b, f), (a, f, e), (c, d, e), (c, e, f)], np.float32)), "B4553F", 1.0)
     g = 3.5
     gables = np.array([((-g, 2.7, 3.2), (-g, -2.7, 3.2), (-g, 0, 5.3)), ((g, -2.7, 3.2), (g, 2.7, 3.2), (g, 0, 5.3))])
-    parts = [walls, roof, paint(gables.astype(np.float32), "E2D5BC")]
+    parts = [walls, roof, paint(gables.astype(np.float32), "EADBB8")]
     if level < 2:
         parts.append(paint(_panels(), "8FB4C4", glow=-1.0))
     if level == 0:

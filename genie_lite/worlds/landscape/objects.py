@@ -47,7 +47,7 @@ KINDS = {
     "dead_tree": Kind(_levels(meshes.dead_tree), 0.35, 0.7, (0.7, 1.4), "wood"),
     "mushroom": Kind(_levels(meshes.mushroom), 0.5, 1.7, (0.5, 1.7), "bloom"),
     "crystal": Kind(_levels(meshes.crystal), 0.8, 0.9, (0.6, 1.9), "crystal"),
-    "bush": Kind(_levels(meshes.bush, 1), 0.0, 0.9, (0.7, 1.4), "foliage"),
+    "bush": Kind(_levels(meshes.bush, 1), 0.55, 0.9, (0.7, 1.4), "foliage"),
     "grass": Kind(_levels(meshes.grass, 1), 0.0, 0.0, (0.7, 1.5), "foliage"),
     "reeds": Kind(_levels(meshes.reeds, 1), 0.0, 0.0, (0.8, 1.3), "foliage"),
     "flowers": Kind(_levels(meshes.flowers, 1), 0.0, 0.0, (0.8, 1.4), "petals"),
@@ -81,7 +81,7 @@ _IS_PLANT = np.array([kind.plant for kind in KINDS.values()])
 _BARS = np.array([kind.bar for kind in KINDS.values()])
 _SPREAD = np.array([kind.spread for kind in KINDS.values()])
 _REEDS = NAMES.index("reeds")
-_RUINED = np.array([0.25, 0.3, 0.25, 0.6, 0.95, 0.5, 0.45, 0.95])
+_RUINED = np.array([0.15, 0.2, 0.15, 0.6, 0.95, 0.5, 0.45, 0.95])
 
 _FOLIAGE = np.stack(
     [

@@ -54,7 +54,8 @@ class Renderer:
     """Owns the OpenGL context. Draws what it is given; knows nothing of terrain or time."""
 
     def __init__(self) -> None:
-        self._context = open_context()
+        self.context = open_context()
+        """Make it current (`with renderer.context:`) around every use: a process may hold several worlds."""
         self._targets: dict[tuple[int, int], Target] = {}
         names = ("sky", "cloud", "star", "disc")
         self._programs = {name: self._program(f"{name}.vert", "colour.frag") for name in names}
@@ -64,8 +65,8 @@ class Renderer:
             (program, {name for name in program if name in _UNIFORMS}) for program in self._programs.values()
         ]
         self._light: Light | None = None
-        self._resolve = self._context.vertex_array(self._program("resolve.vert", "resolve.frag"), [])
-        self._discs = self._context.vertex_array(self._programs["disc"], [])
+        self._resolve = self.context.vertex_array(self._program("resolve.vert", "resolve.frag"), [])
+        self._discs = self.context.vertex_array(self._programs["disc"], [])
         self._dome = self._array("sky", dome_vertices().tobytes(), "3f", "dir")
         self._clouds = self._array("cloud", cloud_vertices(5).tobytes(), "3f 3f 3f 1f", "position centre normal rank")
         self._stars = self._array("star", star_vertices(6).tobytes(), "4f", "star")
@@ -77,12 +78,12 @@ class Renderer:
         common = (here / "common.glsl").read_text()
         texts = [(here / f"{name}.glsl").read_text() for name in (vertex, fragment)]
         texts = [text if text.startswith("#version") else common + text for text in texts]
-        return self._context.program(vertex_shader=texts[0], fragment_shader=texts[1])
+        return self.context.program(vertex_shader=texts[0], fragment_shader=texts[1])
 
     def _array(self, program: str, data: bytes, layout: str, names: str, indices: bytes | None = None) -> Any:
-        content = [(self._context.buffer(data), layout, *(f"in_{name}" for name in names.split()))]
-        order = None if indices is None else self._context.buffer(indices)
-        return self._context.vertex_array(self._programs[program], content, index_buffer=order)
+        content = [(self.context.buffer(data), layout, *(f"in_{name}" for name in names.split()))]
+        order = None if indices is None else self.context.buffer(indices)
+        return self.context.vertex_array(self._programs[program], content, index_buffer=order)
 
     def upload(self, vertices: NDArray[np.void], faces: NDArray[np.uint32]) -> Any:
         """VERTEX (V,) and their indices (F, 3) as something that `draw` takes; call its `release()` when done."""
@@ -90,7 +91,7 @@ class Renderer:
 
     def _target(self, width: int, height: int) -> Target:
         if (width, height) not in self._targets:
-            make, double = self._context, (2 * width, 2 * height)
+            make, double = self.context, (2 * width, 2 * height)
             colour, depth = make.texture(double, 4), make.depth_texture(double)
             depth.compare_func = ""
             outputs = [make.renderbuffer((width, height), 4), make.renderbuffer((width, height), 1, dtype="f4")]
@@ -102,7 +103,7 @@ class Renderer:
         self, size: tuple[int, int], pose: Pose, tiles: Iterable[Any], light: Light, conditions: Conditions, time: float
     ) -> None:
         """Draws the view of `size` (width, height) from `pose`; read it with `picture` and `depth`."""
-        target, context = self._target(*size), self._context
+        target, context = self._target(*size), self.context
         self._set_uniforms(pose, light, conditions, time)
         target.large.use()
         context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
@@ -124,7 +125,7 @@ class Renderer:
 
     def _halve(self, target: Target) -> None:
         target.plain.use()
-        self._context.enable_only(moderngl.NOTHING)
+        self.context.enable_only(moderngl.NOTHING)
         target.colour.use(0)
         target.depth.use(1)
         program = self._resolve.program
@@ -134,7 +135,7 @@ class Renderer:
 
     def _draw_drops(self, target: Target, conditions: Conditions) -> None:
         target.large.depth_mask = False
-        self._context.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
+        self.context.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
         for name, count in _DROPS.items():
             amount = getattr(conditions, name)
             if amount > 0.01:
@@ -166,7 +167,7 @@ class Renderer:
 
     def close(self) -> None:
         """Frees the context and all that it holds."""
-        self._context.release()
+        self.context.release()
 
 
 def camera_matrix(pose: Pose) -> NDArray[np.float32]:

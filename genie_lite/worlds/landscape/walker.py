@@ -51,13 +51,15 @@ class Walker:
     @classmethod
     def spawn(cls, country: Ground, seed: int) -> Walker:
         """A walker on free, dry, rather level ground, looking where the view is open."""
-        rng = np.random.default_rng(seed)
+        places = np.random.default_rng(seed).uniform(-110, 110, (32, 2))
+        views = [_view(country.terrain, float(x), float(y)) for x, y in places]
         best, best_score = Pose(), -math.inf
-        for _ in range(32):
-            x, y = rng.uniform(-110, 110, 2)
-            score, yaw = _outlook(country, float(x), float(y))
-            if score > best_score:
-                best, best_score = Pose(float(x), float(y), 0.0, yaw), score
+        # What stands around is costly to know, so only the fairest places are looked at closely.
+        for index in np.argsort([-view.max() for view in views])[:6]:
+            x, y = (float(v) for v in places[index])
+            scores = views[index] - _crowd(country, x, y)
+            if scores.max() > best_score:
+                best, best_score = Pose(x, y, 0.0, float(_ANGLES[scores.argmax()])), float(scores.max())
         x, y = push_out(best.x, best.y, *country.obstacles(best.x, best.y))
         return cls(country, replace(best, x=x, y=y))
 
@@ -104,26 +106,30 @@ class Walker:
         return self.pose.x, self.pose.y
 
 
-def _outlook(country: Ground, x: float, y: float) -> tuple[float, float]:
-    """How good (x, y) is to begin at, and the yaw of the fairest view: open nearby, rising land or water far off."""
-    angles = np.arange(12) * (2 * math.pi / 12)
+_ANGLES = np.arange(12) * (2 * math.pi / 12)
+
+
+def _view(terrain: Terrain, x: float, y: float) -> Floats:
+    """How fair the lie of the land is in every direction (12,): open nearby, rising land or water far off."""
     reach = np.array([0.0, 4.0, 9.0, 18.0, 40.0, 90.0, 160.0])[:, None]
-    z = country.terrain.height(x + reach * np.sin(angles), y + reach * np.cos(angles))
+    z = terrain.height(x + reach * np.sin(_ANGLES), y + reach * np.cos(_ANGLES))
     eye = z[0, 0] + EYE_HEIGHT
     unfit = 6.0 * max(1.3 - float(z[:2].min()), 0.0) + 1.5 * max(float(np.ptp(z[:2])) - 1.5, 0.0)
     wall = np.maximum((z[1:5] - eye + 0.6) / reach[1:5], 0.0).sum(0) * 8
-    view = np.clip((z[5] - eye) / 25, -0.3, 0.8) + np.clip((z[6] - eye) / 25, -0.2, 1.4)
+    far = np.clip((z[5] - eye) / 25, -0.3, 0.8) + np.clip((z[6] - eye) / 25, -0.2, 1.4)
     lake = 0.6 * (z[4:6] < 0).any(0) * (z[1:4] > 0.3).all(0)
+    return far + lake - wall - unfit
+
+
+def _crowd(country: Ground, x: float, y: float) -> Floats:
+    """How much stands in the way in every direction (12,); negative where there is something to look at farther off."""
+    crowd = np.zeros(len(_ANGLES))
     circles, walls = country.obstacles(x, y, 30.0)
-    crowd = np.zeros(12)
     for cx, cy, radius in (*circles, *((w[0], w[1], 4.0) for w in walls)):
         away = math.hypot(cx - x, cy - y)
-        ahead = np.cos(angles - math.atan2(cx - x, cy - y))
+        ahead = np.cos(_ANGLES - math.atan2(cx - x, cy - y))
         if away < 10.0 + radius:
             crowd += np.exp(3 * (ahead - 1)) * (0.9 + radius) * (5 if away < 5 + radius else 1)
         elif away < 34.0:
-            # Something to look at, neither in the way nor far off.
             crowd -= (0.2 if radius < 4.0 else 0.5) * (ahead > 0.75)
-    scores = view + lake - wall - crowd
-    best = int(scores.argmax())
-    return float(scores[best]) - unfit, float(angles[best])
+    return crowd
