@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import genie_lite
 from genie_lite.commands.visit import VisitOptions, visit
 from genie_lite.engine.protocol import Engine, Start
-from genie_lite.errors import CheckpointError, UsageError
-
-DEFAULT_WORLD = "landscape"
+from genie_lite.engine.shipped import find_checkpoint
+from genie_lite.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Options(VisitOptions):
 def main(options: Options) -> int:
     """Plays until the player leaves; returns the exit status. Raises GenieLiteError."""
     start = start_of(options)
-    checkpoint = checkpoint_of(options)
+    checkpoint = find_checkpoint(options.world, options.checkpoint)
     return visit(options, start, lambda: _dream(options, checkpoint))
 
 
@@ -52,29 +50,6 @@ def start_of(options: Options) -> Start:
     from genie_lite.commands.pictures import read_picture
 
     return read_picture(options.image)
-
-
-def checkpoint_of(options: Options) -> Path:
-    """The folder of the weights. Raises CheckpointError if it is missing, UsageError for two answers."""
-    if options.checkpoint is not None:
-        if options.world is not None:
-            raise UsageError("give either --world or --checkpoint, not both")
-        if not options.checkpoint.exists():
-            raise CheckpointError(f"no checkpoint at {options.checkpoint}; give a folder that training wrote")
-        return options.checkpoint
-    name = options.world or DEFAULT_WORLD
-    found = next((path for path in (root / name for root in checkpoint_roots()) if path.is_dir()), None)
-    if found is None:
-        raise CheckpointError(
-            f"no weights for the world {name!r}; train some (genie-lite train all) or use --checkpoint"
-        )
-    return found
-
-
-def checkpoint_roots() -> tuple[Path, ...]:
-    """Where shipped weights lie: inside an installed package, or beside it in a clone of the repository."""
-    package = Path(genie_lite.__file__).parent
-    return package / "checkpoints", package.parent / "checkpoints"
 
 
 def _dream(options: Options, checkpoint: Path) -> Engine:
