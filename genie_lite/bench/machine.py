@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +11,7 @@ import psutil
 import torch
 
 from genie_lite.engine.protocol import EngineInfo
+from genie_lite.engine.runtime import available_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def environment_card(info: EngineInfo) -> Card:
     """The card of this process; call it once the engine is loaded, which sets the threads."""
     return Card(
         cpu=cpu_name(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=available_cores(),
         threads=torch.get_num_threads(),
         memory_gb=round(psutil.virtual_memory().total / 1e9, 1),
         system=f"{platform.system()} {platform.machine()}",

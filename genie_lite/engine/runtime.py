@@ -6,6 +6,7 @@ import importlib.util
 import os
 import time
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,11 @@ DTYPES = ("auto", "bf16", "fp32")
 
 Network = Callable[..., Tensor]
 """float32 tensors in, one tensor out, in the shapes of the examples it was compiled for."""
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pick_runtime(wanted: str) -> str:
@@ -60,7 +66,8 @@ def compile_network(module: nn.Module, examples: tuple[Tensor, ...], runtime: st
 
 def _eager(module: nn.Module, dtype: str) -> Network:
     kind = torch.bfloat16 if dtype == "bf16" else torch.float32
-    module = module.to(dtype=kind, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # A copy: the caller's own stays float32.
+    module = deepcopy(module).to(dtype=kind, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def call(*inputs: Tensor) -> Tensor:
         with torch.inference_mode():
