@@ -116,12 +116,12 @@ def test_a_jump_rises_about_a_metre_and_lands(world: Any) -> None:
 def test_a_walker_never_stands_in_deep_water(world: Any) -> None:
     _, info = begin(world, biome("tropical", water=1.0, vegetation=0.0), seed=2)
     barred = 0
-    for step in range(160):
+    for step in range(240):
         turn = 0.5 if step % 60 < 12 else 0.0
         info = world.step(Action(forward=1.0, turn=turn, run=True).to_array())[4]
         barred += info["blocked"]
         assert info["pose"].z > 1.7 - 0.9
-    assert barred > 10
+    assert barred > 3
 
 
 def test_trunks_and_walls_bar_the_way(world: Any) -> None:
