@@ -6,7 +6,6 @@ dreams the next latent, and the decoder makes it a picture. All noise comes from
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from genie_lite.actions import Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
 from genie_lite.conditions import CONDITIONS_DIM, Conditions
 from genie_lite.engine.protocol import EngineInfo, Frame, Start
-from genie_lite.engine.runtime import Network, compile_network, pick_dtype, pick_runtime
+from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import ImageError, UsageError
 from genie_lite.model.autoencoder import LATENT_CHANNELS, PICTURE_SIZES, FrameHead, PictureHead
 from genie_lite.model.checkpoint import Model, load_model
@@ -72,7 +71,7 @@ class DreamEngine:
         if options.quality not in QUALITIES:
             raise UsageError(f"unknown quality {options.quality!r}; choose one of {', '.join(QUALITIES)}")
         self._model, self._options = model, options
-        self._threads = options.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+        self._threads = options.threads or available_cores()
         torch.set_num_threads(self._threads)
         self._runtime, self._dtype = pick_runtime(options.runtime), pick_dtype(options.dtype)
         self._quality = "720p" if options.quality == "auto" else options.quality
@@ -87,6 +86,8 @@ class DreamEngine:
         self._thumbnail = self._compile(model.autoencoder.thumbnail, latent)
         self._seed = self._index = 0
         self._conditions: Conditions | None = None
+        self._context: Tensor
+        self._past: Tensor
 
     @classmethod
     def load(cls, options: EngineOptions) -> DreamEngine:
@@ -125,18 +126,31 @@ class DreamEngine:
             self._conditions = start
             latent = self._draw_first(start)
         else:
-            latent = self._encode(start)
+            latent = self._encode(_cropped(start)[None])
             self._conditions = self._read_conditions(latent)
-        self._latent, self._context = latent, latent.repeat(1, CONTEXT_FRAMES, 1, 1)
-        self._pose = torch.zeros(1, 5, dtype=torch.float64)
-        self._past = torch.zeros(1, 3 * PAST_MOTIONS)
-        self._memory = SpatialMemory(1, MEMORY_SLOTS, latent.device)
-        self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
-        watch = Stopwatch()
-        with watch.stage("decode"):
-            self._thumb = clamp_thumbnail(self._thumbnail(latent))
-            image = self._paint(latent)
-        return self._frame(image, None, watch)
+        return self._begin(latent.repeat(CONTEXT_FRAMES, 1, 1, 1), torch.zeros(1, 5, dtype=torch.float64))
+
+    def follow(
+        self, frames: NDArray[np.uint8], poses: NDArray[np.float64], conditions: Conditions, seed: int
+    ) -> Frame:
+        """Takes a true past for its own, as if it had dreamed it: where a measured rollout begins.
+
+        frames: uint8 (T, 144, 256, 3), oldest first; poses: (T, 5); conditions: those of the last frame. The last four
+        frames become the context, and memory holds what play would have stored on the way. Returns the last frame as
+        the decoder draws it, with index T - 1.
+        """
+        self._seed, self._index, self._conditions = seed, len(frames) - 1, conditions
+        path = torch.from_numpy(np.asarray(poses, np.float64))
+        recent = self._encode(frames[-CONTEXT_FRAMES:])
+        recent = torch.cat([recent[:1].expand(CONTEXT_FRAMES - len(recent), -1, -1, -1), recent])
+        last = self._begin(recent, path[-1:])
+        steps = motion_between(path[:-1], path[1:])[-PAST_MOTIONS:, :3].float().reshape(1, -1)
+        self._past = torch.cat([self._past[:, steps.shape[1] :], steps], 1)
+        with torch.inference_mode():
+            for frame, pose in zip(frames[:-1], path[:-1, None], strict=True):
+                if self._options.memory and self._is_new(pose):
+                    self._remember(clamp_thumbnail(self._thumbnail(self._encode(frame[None]))), pose)
+        return last
 
     def step(self, action: Action) -> Frame:
         """Draws the next frame under the action."""
@@ -171,22 +185,29 @@ class DreamEngine:
         noise = seeded_noise(self._seed, 0)
         return sample(lambda x, t: self._first_frame(x, vector, t), noise, FIRST_FRAME_STEPS, shift=2.0)
 
-    def _encode(self, image: NDArray[np.uint8]) -> Tensor:
-        """Any RGB picture, cropped to 16:9 around its middle, as a latent."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape[:2]) < 1:
-            raise ImageError(f"a start frame is an RGB picture (height, width, 3) of bytes, not {image.shape}")
-        height, width = image.shape[:2]
-        wide, high = min(width, height * 16 / 9), min(height, width * 9 / 16)
-        left, top = (width - wide) / 2, (height - high) / 2
-        box = (left, top, left + wide, top + high)
-        small = Image.fromarray(image).resize((FRAME_WIDTH, FRAME_HEIGHT), Image.Resampling.BOX, box)
+    def _begin(self, context: Tensor, pose: Tensor) -> Frame:
+        """Forgets everything but these last latents (4 16 18 32, oldest first) and the pose (1 5); draws the last."""
+        self._latent, self._pose = context[-1:], pose
+        self._context = context.reshape(1, -1, *context.shape[2:])
+        self._past = torch.zeros(1, 3 * PAST_MOTIONS)
+        self._memory = SpatialMemory(1, MEMORY_SLOTS, context.device)
+        self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
+        watch = Stopwatch()
+        with watch.stage("decode"):
+            self._thumb = clamp_thumbnail(self._thumbnail(self._latent))
+            image = self._paint(self._latent)
+        return self._frame(image, None, watch)
+
+    def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
+        """Frames, uint8 (N, 144, 256, 3), as latents N 16 18 32."""
+        # The encoder alone: the heads may run in bfloat16.
+        self._model.autoencoder.encoder.float()
         with torch.inference_mode():
-            frame = to_unit(torch.from_numpy(np.array(small)).permute(2, 0, 1)[None])
-            return self._model.autoencoder.float().encode(frame)
+            return self._model.autoencoder.encode(to_unit(torch.from_numpy(frames).permute(0, 3, 1, 2)))
 
     def _read_conditions(self, latent: Tensor) -> Conditions:
         with torch.inference_mode():
-            return Conditions.from_array(self._model.autoencoder.conditions.float()(latent)[0].numpy())
+            return Conditions.from_array(self._model.autoencoder.conditions(latent)[0].numpy())
 
     def _move(self, action: Tensor) -> tuple[Tensor, Tensor]:
         """The next pose (1 5 float64) and the motion that leads there (1 5)."""
@@ -198,12 +219,19 @@ class DreamEngine:
 
     def _recall(self, target: Tensor) -> Tensor:
         """Remembers the last frame if it shows something new, and returns what memory knows of the target view."""
-        moved = (self._pose - self._stored_pose).abs()
-        if bool((moved[:, :3].norm() > 1.0) | (moved[:, 3:].max() > 0.25)):
-            slot = torch.tensor([self._stored % MEMORY_SLOTS])
-            self._memory.store(slot, self._thumb, self._pose, torch.tensor([True]))
-            self._stored, self._stored_pose = self._stored + 1, self._pose
+        if self._is_new(self._pose):
+            self._remember(self._thumb, self._pose)
         return self._memory.hint(self._thumb, self._pose, target)
+
+    def _is_new(self, pose: Tensor) -> bool:
+        """Whether a frame from this pose shows something that the last remembered one does not."""
+        moved = (pose - self._stored_pose).abs()
+        return bool((moved[:, :3].norm() > 1.0) | (moved[:, 3:].max() > 0.25))
+
+    def _remember(self, thumbnail: Tensor, pose: Tensor) -> None:
+        slot = torch.tensor([self._stored % MEMORY_SLOTS])
+        self._memory.store(slot, thumbnail, pose, torch.tensor([True]))
+        self._stored, self._stored_pose = self._stored + 1, pose
 
     def _dream(self, action: Tensor, motion: Tensor, pose: Tensor, hint: Tensor) -> Tensor:
         assert self._conditions is not None
@@ -242,3 +270,14 @@ class DreamEngine:
             hint=None if hint is None else hint[0].numpy(),
             timings=watch.milliseconds,
         )
+
+
+def _cropped(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Any RGB picture, cropped to 16:9 around its middle, as a frame: uint8 (144, 256, 3). Raises ImageError."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape[:2]) < 1:
+        raise ImageError(f"a start frame is an RGB picture (height, width, 3) of bytes, not {image.shape}")
+    height, width = image.shape[:2]
+    wide, high = min(width, height * 16 / 9), min(height, width * 9 / 16)
+    left, top = (width - wide) / 2, (height - high) / 2
+    box = (left, top, left + wide, top + high)
+    return np.array(Image.fromarray(image).resize((FRAME_WIDTH, FRAME_HEIGHT), Image.Resampling.BOX, box))
