@@ -119,21 +119,31 @@ class PictureHead(nn.Module):
 
 
 class ThumbnailHead(nn.Module):
-    """Latent -> RGB-D thumbnail, which spatial memory needs of every frame."""
+    """Latent -> RGB-D thumbnail, which spatial memory needs of every frame. Depth is read with a wide view: how far a
+    patch of grass is depends on where the horizon lies."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.net = nn.Sequential(
-            nn.Conv2d(LATENT_CHANNELS, channels, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(channels, 64, 1),
-        )
+        self.linear = nn.Conv2d(LATENT_CHANNELS, 48, 1)
+        self.stem = nn.Conv2d(LATENT_CHANNELS, channels, 3, padding=1)
+        self.shrink1 = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+        self.block1 = ResidualBlock(channels)
+        self.shrink2 = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+        self.block2 = ResidualBlock(channels)
+        self.block0 = ResidualBlock(channels)
+        self.out = nn.Conv2d(channels, 64, 1)
+        nn.init.zeros_(self.out.weight)
 
     def forward(self, latent: Tensor) -> Tensor:
         """B 16 18 32 -> B 4 72 128: RGB about [-1, 1], log-depth about [0, 1]."""
-        return F.pixel_shuffle(self.net(latent), 4)
+        x0 = self.stem(latent)
+        x1 = self.block1(self.shrink1(F.silu(x0)))
+        x2 = self.block2(self.shrink2(F.silu(x1)))
+        x1 = x1 + F.interpolate(x2, size=x1.shape[-2:])
+        x0 = self.block0(x0 + F.interpolate(x1, size=x0.shape[-2:]))
+        drawn = F.pixel_shuffle(self.out(F.silu(x0)), 4)
+        colours = drawn[:, :3] + F.pixel_shuffle(self.linear(latent), 4)
+        return torch.cat([colours, drawn[:, 3:]], 1)
 
 
 class ConditionsHead(nn.Module):
@@ -196,6 +206,15 @@ class Autoencoder(nn.Module):
         encode, decode = (axes / scale).T, axes * scale
         _set_linear(self.encoder.linear, encode, -(encode @ mean))
         _set_linear(self.frame.linear, decode, mean)
+
+    @torch.no_grad()
+    def start_thumbnail_from_frame(self) -> None:
+        """Gives the thumbnail head the frame head's linear map, averaged over 2x2 pixels."""
+        bias = self.frame.linear.bias
+        assert bias is not None
+        both = torch.cat([self.frame.linear.weight.flatten(1), bias[:, None]], 1)
+        small = both.reshape(4, 2, 4, 2, 3, -1).mean((1, 3)).permute(2, 0, 1, 3).reshape(48, -1)
+        _set_linear(self.thumbnail.linear, small[:, :-1], small[:, -1])
 
     def encode(self, frame: Tensor) -> Tensor:
         """B 3 144 256 in [-1, 1] -> normalised latent B 16 18 32 within +- LATENT_BOUND."""

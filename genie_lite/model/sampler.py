@@ -13,7 +13,8 @@ from genie_lite.model.autoencoder import LATENT_CHANNELS, LATENT_HEIGHT, LATENT_
 
 def seeded_noise(seed: int, frame_index: int) -> Tensor:
     """1 16 18 32 float32 standard normal numbers that depend on (seed, frame index) alone, for exact replay."""
-    generator = np.random.Generator(np.random.Philox(key=[seed % 2**64, frame_index % 2**64]))
+    key = np.array([seed % 2**64, frame_index % 2**64], np.uint64)
+    generator = np.random.Generator(np.random.Philox(key=key))
     values = generator.standard_normal((1, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH), np.float32)
     return torch.from_numpy(values)
 

@@ -60,7 +60,7 @@ class HeadsPart:
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """L1 and edge losses on pictures and thumbnails, L1 on log-depth, squared error on conditions."""
-        losses = self._pictures(self.batch) | self._thumbnails(8 * self.batch)
+        losses = self._pictures(self.batch) | self._thumbnails(4 * self.batch)
         weights = {"720p": 1.0, "360p": 0.5, "thumb": 1.0, "depth": 4.0, "conditions": 1.0}
         total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
         return total, {name: value.detach() for name, value in losses.items()}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genie_lite.data.episodes import list_episodes, read_episode
@@ -64,13 +66,28 @@ class LatentSet:
     length: Tensor
 
 
+def load_latents(folder: Path, split: str, autoencoder: Autoencoder, device: torch.device, cache: Path) -> LatentSet:
+    """The split's encoded episodes, from the cache folder if this encoder has encoded these files before."""
+    paths = episode_paths(folder, split)
+    digest = hashlib.sha256("".join(f"{path} {path.stat().st_mtime_ns}" for path in paths).encode())
+    for tensor in autoencoder.encoder.state_dict().values():
+        digest.update(tensor.cpu().bfloat16().view(torch.uint8).numpy().tobytes())
+    path = cache / f"{split}-{digest.hexdigest()[:16]}.safetensors"
+    if not path.is_file():
+        encoded = encode_episodes(paths, autoencoder, device)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: getattr(encoded, name).cpu() for name in LatentSet.__slots__}, path.with_suffix(".tmp"))
+        path.with_suffix(".tmp").replace(path)
+    return LatentSet(**load_file(path, device=str(device)))
+
+
 @torch.no_grad()
-def encode_episodes(folder: Path, split: str, autoencoder: Autoencoder, device: torch.device) -> LatentSet:
-    """Encodes a split's episodes with a trained autoencoder."""
+def encode_episodes(paths: list[Path], autoencoder: Autoencoder, device: torch.device) -> LatentSet:
+    """Encodes episode files with a trained autoencoder."""
     autoencoder = autoencoder.to(device).eval()
     rows: list[list[Tensor]] = [[], [], [], []]
     lengths = []
-    for path in episode_paths(folder, split):
+    for path in paths:
         episode = read_episode(path)
         chunks = []
         for first in range(0, len(episode.frames), 64):

@@ -35,8 +35,6 @@ class Options:
     """Streams of dynamics an update; 0 picks 24 on a CPU, 256 on a GPU. The other parts take their share of it."""
     learning_rate: float = 0.0
     """Peak learning rate; 0 picks each part's own."""
-    adversary: float = 0.02
-    """Weight of the dynamics' adversarial loss; 0 turns it off."""
     start_from: Path | None = None
     """A checkpoint whose weights the new one begins with."""
     most_frames: int = 0
@@ -126,6 +124,8 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
         frames = clips.load_frames(options.data, "train", device, most)
         held_out = clips.load_frames(options.data, "validation", device, 200)
         if name == "heads":
+            if "heads" not in model.made:
+                net.start_thumbnail_from_frame()
             large = autoencoder.HeadsPart(net, frames, held_out, max(2, batch // 4), seed)
             return large, lambda: autoencoder.evaluate_heads(net, held_out)
         if "autoencoder" not in model.made:
@@ -133,13 +133,14 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
             net.start_from_pca(to_unit(frames.frames[some].permute(0, 3, 1, 2)))
         small = autoencoder.AutoencoderPart(net, frames, held_out, max(4, batch // 2), seed)
         return small, lambda: autoencoder.evaluate_autoencoder(net, held_out)
-    data = clips.encode_episodes(options.data, "train", net, device)
-    held = clips.encode_episodes(options.data, "validation", net, device)
+    cache = options.out / "training"
+    data = clips.load_latents(options.data, "train", net, device, cache)
+    held = clips.load_latents(options.data, "validation", net, device, cache)
     if name == "motion":
         walk = motion.MotionPart(model.motion, data, net, 2 * batch, seed)
         unseen = motion.MotionPart(model.motion, held, net, 2 * batch, seed)
         return walk, lambda: motion.evaluate_motion(unseen)
     if name == "first_frame":
         return first_frame.FirstFramePart(model.first_frame, data, net, 2 * batch, seed), dict
-    dream = dynamics.DynamicsPart(model.dynamics, data, held, net, batch, seed, options.adversary)
+    dream = dynamics.DynamicsPart(model.dynamics, data, held, net, batch, seed)
     return dream, lambda: dynamics.evaluate_dynamics(model.dynamics, held, net, min(32, len(held.start)))

@@ -1,4 +1,4 @@
-"""The dynamics' loss: every stream's next frame, a latent and a thumbnail error, and an adversary for sharpness."""
+"""The dynamics' loss: every stream's next frame, on true history and on the model's own rollouts at once."""
 
 from __future__ import annotations
 
@@ -25,27 +25,11 @@ LONGEST = 120
 CONTEXT_NOISE = 0.4
 """Largest noise on context latents, in standard deviations."""
 
+PIXEL_WEIGHT = 4.0
+"""Weight of the pixels' error beside the latents', whose faint channels would count as much as the strong ones."""
+
 WITHOUT_MEMORY = 0.2
 """Share of streams that get no hint, so that the model works with memory off."""
-
-
-class Discriminator(nn.Module):
-    """Judges patches of a latent, given the memory hint: real or dreamed (PatchGAN, Isola et al. 2017)."""
-
-    def __init__(self, channels: int = 128) -> None:
-        super().__init__()
-        c = channels
-        self.net = nn.Sequential(
-            nn.Conv2d(LATENT_CHANNELS, c, 3, padding=1), nn.LeakyReLU(0.2),
-            nn.Conv2d(c, c, 3, padding=1), nn.GroupNorm(8, c), nn.LeakyReLU(0.2),
-            nn.Conv2d(c, 2 * c, 3, stride=2, padding=1), nn.GroupNorm(8, 2 * c), nn.LeakyReLU(0.2),
-            nn.Conv2d(2 * c, 2 * c, 3, padding=1), nn.GroupNorm(8, 2 * c), nn.LeakyReLU(0.2),
-            nn.Conv2d(2 * c, 1, 1),
-        )  # fmt: skip
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """B 16 18 32 -> B 1 9 16, higher means real."""
-        return self.net(latent)
 
 
 class DynamicsPart:
@@ -61,14 +45,11 @@ class DynamicsPart:
         autoencoder: Autoencoder,
         batch: int,
         seed: int,
-        adversary: float,
     ) -> None:
-        self.module, self.held_out, self.autoencoder, self.adversary = module, held_out, autoencoder, adversary
+        self.module, self.held_out, self.autoencoder = module, held_out, autoencoder
         self.streams = Streams(data, autoencoder.thumbnail, batch, seed)
         device = data.latents.device
         self.short = torch.arange(batch, device=device) < int(batch * SHORT_SHARE)
-        self.discriminator = Discriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.judge_optimizer = torch.optim.AdamW(self.discriminator.parameters(), 3e-4, betas=(0.5, 0.95))
         self._restart(torch.arange(batch, device=device), 0.0)
 
     def _restart(self, which: Tensor, progress: float) -> None:
@@ -82,7 +63,7 @@ class DynamicsPart:
         streams.memory_on[which] = torch.rand(n, device=which.device) >= WITHOUT_MEMORY
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """Squared latent error and L1 thumbnail error of the next frame, older rollouts weighing less."""
+        """Squared error of the next latent and L1 error of its pixels, older rollouts weighing less."""
         streams = self.streams
         given, truth = streams.conditioning(), streams.truth()
         b, device = len(truth), truth.device
@@ -97,35 +78,17 @@ class DynamicsPart:
             given["action"], given["motion"], given["pitch"], given["conditions"], time, noise_level[:, None]
         )
         drawn = self.module(noisy, context, given["hint"], vector).float()
-        with torch.no_grad():
-            true_thumb = self.autoencoder.thumbnail(truth)
         weight = (1 + streams.age.float()).pow(-0.25)
-        latent_error = (drawn - truth).square().mean((1, 2, 3))
-        thumb_error = (self.autoencoder.thumbnail(drawn) - true_thumb).float().abs().mean((1, 2, 3))
-        total = (weight * (latent_error + 2 * thumb_error)).mean()
-        shown = {"fresh": latent_error[fresh].mean(), "old": latent_error[~fresh].mean(), "thumb": thumb_error.mean()}
-        if self.adversary and progress > 0.3:
-            fooled, shown["judge"] = self._adversary(drawn, truth)
-            total = total + self.adversary * min(1.0, (progress - 0.3) / 0.1) * fooled
+        error = drawn - truth
+        latent_error = error.square().mean((1, 2, 3))
+        # The frame head's linear map turns a latent's error into pixels at next to no cost.
+        pixel_error = F.conv2d(error, self.autoencoder.frame.linear.weight).float().abs().mean((1, 2, 3))
+        total = (weight * (latent_error + PIXEL_WEIGHT * pixel_error)).mean()
+        shown = {"fresh": latent_error[fresh].mean(), "old": latent_error[~fresh].mean(), "pixel": pixel_error.mean()}
         streams.push(drawn.detach())
         streams.end = torch.where(time[:, 0] > 0, streams.row, streams.end)
         self._restart(streams.finished(), progress)
         return total, {name: value.detach() for name, value in shown.items()}
-
-    def _adversary(self, drawn: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """The generator's hinge loss and the judge's own, after one update of the judge."""
-        judge = self.discriminator
-        blur = 0.1 * torch.randn_like(truth)
-        judged = F.relu(1 - judge(truth + blur)).mean() + F.relu(1 + judge(drawn.detach() + blur)).mean()
-        self.judge_optimizer.zero_grad(set_to_none=True)
-        judged.backward()
-        self.judge_optimizer.step()
-        for parameter in judge.parameters():
-            parameter.requires_grad_(False)
-        fooled = -judge(drawn + blur).float().mean()
-        for parameter in judge.parameters():
-            parameter.requires_grad_(True)
-        return fooled, judged.detach()
 
     @torch.no_grad()
     def sheet(self, module: nn.Module, path: Path) -> None:
