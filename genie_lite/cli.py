@@ -22,6 +22,7 @@ COMMANDS = {
     "collect": ("genie_lite.data.collect", "record episodes from a simulator to train on"),
     "train": ("genie_lite.train.command", "train the model from nothing"),
     "bench speed": ("genie_lite.bench.speed", "measure the frame rate, stage by stage"),
+    "bench coherence": ("genie_lite.bench.coherence", "measure how true the dream stays to unseen worlds"),
 }
 """Subcommand -> (module, summary)."""
 

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "session": {"engine.protocol"},
     "recording": {"session", "engine.protocol"},
     "play": {"session", "recording", "engine"},
-    "bench": {"engine", "session", "worlds", "play"},
+    "bench": {"engine", "session", "worlds", "play", "model", "data", "recording"},
 }
 """Package -> what of genie_lite it may import besides itself and SHARED. The command line may import everything."""
 
