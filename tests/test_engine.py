@@ -1,0 +1,318 @@
+"""The dream engine on a tiny network with random weights: its contract, not its beauty."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from genie_lite.actions import IDLE, Action
+from genie_lite.camera import Pose
+from genie_lite.conditions import biome
+from genie_lite.engine.dream import MEMORY_SLOTS, DreamEngine, EngineOptions
+from genie_lite.engine.protocol import Frame
+from genie_lite.engine.runtime import compile_network, pick_dtype, pick_runtime
+from genie_lite.errors import CheckpointError, ImageError, UsageError
+from genie_lite.model.autoencoder import PICTURE_SIZES, AutoencoderConfig
+from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, load_model, save_part
+from genie_lite.model.motion import MotionConfig
+from genie_lite.model.unet import UNetConfig
+
+UNET = UNetConfig(channels=(8, 16, 32), down_blocks=(1, 1), middle_blocks=1, up_blocks=(1, 1), embedding=16)
+TINY = ModelConfig(
+    AutoencoderConfig(encoder_channels=8, frame_channels=8, head_channels=8, picture_channels=8, thumbnail_channels=8),
+    MotionConfig(channels=8, hidden=16),
+    UNET,
+    UNET,
+)
+WALK = [Action(forward=1, turn=0.3), Action(strafe=-1), IDLE, Action(turn=-1, look=0.5), Action(forward=1, run=True)]
+needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights everywhere, so that every input has an effect: layers that start at zero are shaken too."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    torch.manual_seed(0)
+    model = Model.new(TINY)
+    with torch.no_grad():
+        for name in PARTS:
+            for parameter in model.part(name).parameters():
+                parameter.add_(0.03 * torch.randn_like(parameter))
+            save_part(folder, model, name)
+    return folder
+
+
+MakeEngine = Callable[..., DreamEngine]
+
+
+@pytest.fixture(scope="module")
+def make(checkpoint: Path) -> MakeEngine:
+    """Engines on one thread, eager, float32 and small unless told otherwise."""
+    usual = EngineOptions(checkpoint, quality="144p", runtime="eager", dtype="fp32", threads=1)
+    return lambda **others: DreamEngine.load(replace(usual, **others))
+
+
+def walk(engine: DreamEngine, steps: int = len(WALK), seed: int = 3) -> list[Frame]:
+    frames = [engine.reset(biome("meadow"), seed)]
+    return frames + [engine.step(WALK[i % len(WALK)]) for i in range(steps)]
+
+
+def same(one: Frame, other: Frame) -> bool:
+    return (
+        np.array_equal(one.image, other.image)
+        and np.array_equal(one.latent, other.latent)
+        and np.array_equal(one.thumbnail, other.thumbnail)
+        and one.pose == other.pose
+    )
+
+
+# --- contract ---------------------------------------------------------------------------------------------------
+
+
+def test_the_first_frame_is_frame_0_at_the_origin_and_steps_count_on(make: MakeEngine) -> None:
+    frames = walk(make())
+    assert [frame.index for frame in frames] == list(range(len(WALK) + 1))
+    assert frames[0].pose == Pose() and frames[0].hint is None
+    for frame in frames:
+        assert frame.image.shape == (144, 256, 3) and frame.image.dtype == np.uint8
+        assert frame.latent is not None and frame.latent.shape == (16, 18, 32) and frame.latent.dtype == np.float32
+        assert frame.thumbnail is not None and frame.thumbnail.shape == (4, 72, 128)
+        assert np.abs(frame.thumbnail[:3]).max() <= 1 and 0 <= frame.thumbnail[3].min() <= frame.thumbnail[3].max() <= 1
+        assert frame.conditions == biome("meadow")
+    for frame in frames[1:]:
+        assert frame.timings.keys() == {"motion", "memory", "dynamics", "decode"}
+        assert frame.hint is not None and frame.hint.shape == (4, 72, 128)
+        assert set(np.unique(frame.hint[3])) <= {0.0, 1.0}
+
+
+def test_stepping_before_reset_is_refused(make: MakeEngine) -> None:
+    with pytest.raises(RuntimeError, match="reset"):
+        make().step(IDLE)
+
+
+def test_frames_stay_as_they_were_when_the_dream_goes_on(make: MakeEngine) -> None:
+    engine = make()
+    first = walk(engine)[-1]
+    kept = [np.copy(array) for array in (first.image, first.latent, first.thumbnail, first.hint)]
+    walk(engine)
+    for array, copy in zip((first.image, first.latent, first.thumbnail, first.hint), kept, strict=True):
+        assert np.array_equal(array, copy)
+
+
+def test_turning_is_exact_whatever_the_network_thinks(make: MakeEngine) -> None:
+    engine = make()
+    engine.reset(biome("snow"), 0)
+    expected = Pose()
+    for action in WALK:
+        expected = expected.rotated(action)
+        pose = engine.step(action).pose
+        assert (pose.yaw, pose.pitch) == pytest.approx((expected.yaw, expected.pitch), abs=1e-6)
+
+
+# --- determinism ------------------------------------------------------------------------------------------------
+
+
+def test_two_engines_dream_the_same(make: MakeEngine) -> None:
+    one, other = make(), make()
+    frames = walk(one)
+    torch.manual_seed(99)
+    assert all(same(a, b) for a, b in zip(frames, walk(other), strict=True))
+    assert all(same(a, b) for a, b in zip(frames, walk(one), strict=True)), "reset forgets the episode before"
+
+
+@needs_openvino
+def test_openvino_dreams_the_same_each_time_and_what_eager_dreams(make: MakeEngine) -> None:
+    engine = make(runtime="openvino")
+    frames = walk(engine)
+    assert all(same(a, b) for a, b in zip(frames, walk(engine), strict=True))
+    for a, b in zip(walk(make()), frames, strict=True):
+        assert a.latent is not None and b.latent is not None
+        np.testing.assert_allclose(a.latent, b.latent, atol=2e-3)
+        assert np.abs(a.image.astype(int) - b.image).max() <= 2
+        np.testing.assert_allclose(a.pose.to_array(), b.pose.to_array(), atol=1e-4)
+
+
+@needs_openvino
+def test_openvino_compiles_a_network_to_the_same_numbers_each_time(checkpoint: Path) -> None:
+    network, latent = load_model(checkpoint).dynamics, torch.randn(1, 16, 18, 32)
+    inputs = latent, latent.repeat(1, 4, 1, 1), torch.rand(1, 4, 72, 128), torch.randn(1, 32)
+    one, other = (compile_network(network, inputs, "openvino", "fp32", 1)(*inputs) for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def test_warming_up_changes_nothing(make: MakeEngine) -> None:
+    cold, warm = make(), make()
+    warm.warm_up()
+    assert same(walk(cold)[-1], walk(warm)[-1])
+
+
+def test_seed_and_actions_matter(make: MakeEngine) -> None:
+    engine = make()
+    frames = walk(engine)
+    assert not np.array_equal(frames[0].image, walk(engine, 0, seed=4)[0].image)
+    engine.reset(biome("meadow"), 3)
+    assert not np.array_equal(frames[1].latent, engine.step(Action(forward=-1)).latent)
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quality", PICTURE_SIZES)
+def test_each_quality_has_its_size_and_is_laid_out_as_the_head_draws_it(
+    make: MakeEngine, checkpoint: Path, quality: str
+) -> None:
+    engine = make(quality=quality)
+    frame = walk(engine, 2)[-1]
+    width, height = PICTURE_SIZES[quality]
+    assert engine.info.size == (width, height) and frame.image.shape == (height, width, 3)
+    with torch.inference_mode():
+        drawn = load_model(checkpoint).autoencoder.decode(torch.from_numpy(frame.latent)[None], quality)[0]
+    expected = ((drawn.clamp(-1, 1) + 1) * 127.5).permute(1, 2, 0).numpy()
+    assert np.abs(expected - frame.image).max() < 0.6
+
+
+def test_quality_auto_settles_on_one_of_the_sizes_and_stays(make: MakeEngine) -> None:
+    engine = make(quality="auto")
+    engine.warm_up()
+    size = engine.info.size
+    assert size in PICTURE_SIZES.values()
+    assert walk(engine, 2)[-1].image.shape == (size[1], size[0], 3)
+    engine.warm_up()
+    assert engine.info.size == size
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+@pytest.mark.parametrize("shape", [(144, 256), (1080, 1920), (64, 500), (700, 70), (1, 1)])
+def test_a_start_frame_may_have_any_size(make: MakeEngine, shape: tuple[int, int], dtype: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    engine = make(dtype=dtype)
+    first = engine.reset(image, 0)
+    assert first.index == 0 and first.image.shape == (144, 256, 3)
+    assert sum(first.conditions.biomes) == pytest.approx(1)
+    assert engine.step(WALK[0]).index == 1
+
+
+def test_a_start_frame_is_seen(make: MakeEngine) -> None:
+    engine = make()
+    dark, bright = (engine.reset(np.full((144, 256, 3), value, np.uint8), 0).latent for value in (10, 250))
+    assert not np.allclose(dark, bright)
+    # Only the middle counts: what lies beyond 16:9 is cut away.
+    wide = np.full((144, 512, 3), 10, np.uint8)
+    wide[:, :128] = wide[:, 384:] = 250
+    np.testing.assert_allclose(engine.reset(wide, 0).latent, dark, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((144, 256), np.uint8),
+        np.zeros((144, 256, 4), np.uint8),
+        np.zeros((144, 256, 3), np.float32),
+        np.zeros((0, 256, 3), np.uint8),
+    ],
+    ids=["grey", "with alpha", "floats", "empty"],
+)
+def test_a_bad_start_frame_is_one_line(make: MakeEngine, image: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="start frame") as caught:
+        make().reset(image, 0)
+    assert "\n" not in str(caught.value)
+
+
+# --- memory and conditions --------------------------------------------------------------------------------------
+
+
+def test_memory_off_gives_no_hint_and_another_dream(make: MakeEngine) -> None:
+    engine = make(memory=False)
+    without = walk(engine)
+    assert not engine.info.memory and all(frame.hint is None for frame in without)
+    assert not np.array_equal(without[-1].latent, walk(make())[-1].latent)
+
+
+def test_standing_still_the_hint_shows_what_was_just_drawn(make: MakeEngine) -> None:
+    engine = make()
+    first = engine.reset(biome("meadow"), 0)
+    engine._motion = lambda *inputs: torch.zeros(1, 3)
+    hint = engine.step(IDLE).hint
+    assert hint is not None and first.thumbnail is not None
+    away = first.thumbnail[3] > 0.01
+    agree = np.abs(hint[:3] - first.thumbnail[:3]).max(0) < 1e-3
+    assert away.any() and hint[3][away].mean() > 0.95 and agree[away].mean() > 0.9
+
+
+def test_memory_keeps_its_size_over_hundreds_of_views(make: MakeEngine) -> None:
+    engine = make()
+    engine.reset(biome("meadow"), 0)
+    # Two metres a step: every frame shows something new.
+    engine._motion = lambda *inputs: torch.tensor([[12.0, 0.0, 0.0]])
+    views = engine._memory.views
+    for _ in range(MEMORY_SLOTS + 50):
+        frame = engine.step(Action(forward=1))
+    assert engine._memory.views is views and views.shape[1] == MEMORY_SLOTS
+    assert bool(engine._memory.filled.all())
+    assert np.isfinite(frame.latent).all() and frame.pose.y > 500
+
+
+def test_conditions_can_change_on_the_way(make: MakeEngine) -> None:
+    engine = make()
+    calm = walk(engine)
+    engine.reset(biome("meadow"), 3)
+    engine.step(WALK[0])
+    engine.set_conditions(biome("volcanic", hour=23.0, fog=0.9))
+    changed = engine.step(WALK[1])
+    assert changed.conditions == biome("volcanic", hour=23.0, fog=0.9)
+    assert not np.array_equal(changed.latent, calm[2].latent)
+    assert walk(engine)[1].conditions == biome("meadow")
+
+
+def test_conditions_choose_the_first_frame(make: MakeEngine) -> None:
+    engine = make()
+    noon, night = engine.reset(biome("snow"), 0), engine.reset(biome("snow", hour=0.0), 0)
+    assert not np.array_equal(noon.latent, night.latent)
+
+
+# --- options ----------------------------------------------------------------------------------------------------
+
+
+def test_info_tells_what_draws(make: MakeEngine, checkpoint: Path) -> None:
+    info = make(denoising_steps=2).info
+    assert (info.name, info.checkpoint, info.checkpoint_hash) == ("dream", "tiny", load_model(checkpoint).hash)
+    assert (info.runtime, info.dtype, info.memory, info.denoising_steps) == ("eager", "float32", True, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"quality": "4k"}, {"runtime": "abacus"}, {"dtype": "int4"}], ids=lambda wrong: next(iter(wrong))
+)
+def test_an_unknown_option_is_wrong_usage_and_names_the_choices(make: MakeEngine, wrong: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="choose one of") as caught:
+        make(**wrong)
+    assert next(iter(wrong.values())) in str(caught.value)
+
+
+def test_without_openvino_eager_runs_and_asking_for_it_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert pick_runtime("auto") == pick_runtime("eager") == "eager"
+    with pytest.raises(UsageError, match="pip install openvino"):
+        pick_runtime("openvino")
+
+
+def test_dtype_auto_measures_and_settles() -> None:
+    assert pick_dtype("auto") in ("bf16", "fp32") and pick_dtype("bf16") == "bf16"
+
+
+def test_a_compiled_network_leaves_the_module_as_it_was() -> None:
+    layer = torch.nn.Conv2d(3, 4, 1)
+    x = torch.randn(1, 3, 5, 6)
+    drawn = compile_network(layer, (x,), "eager", "bf16", 1)(x)
+    assert layer.weight.dtype == torch.float32 and drawn.dtype == torch.float32
+    torch.testing.assert_close(drawn, layer(x).detach(), atol=0.05, rtol=0.05)
+
+
+def test_a_missing_checkpoint_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        DreamEngine.load(EngineOptions(tmp_path / "nowhere"))
