@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.conditions import CONDITIONS_DIM
-from genie_lite.model.layers import ResidualBlock, SeparableBlock, patchify, unpatch
+from genie_lite.model.layers import ResidualBlock, SeparableBlock, patchify, unpatch, zero
 
 LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH = 16, 18, 32
 LATENT_BOUND = 8.0
@@ -45,8 +45,7 @@ class Encoder(nn.Module):
         self.stem = nn.Conv2d(3 * PATCH**2, channels, 3, padding=1)
         self.block = ResidualBlock(channels)
         self.out = nn.Conv2d(channels, LATENT_CHANNELS, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+        zero(self.out)
 
     def forward(self, frame: Tensor) -> Tensor:
         """B 3 144 256 -> B 16 18 32."""
@@ -65,8 +64,7 @@ class FrameHead(nn.Module):
         self.stem = nn.Conv2d(LATENT_CHANNELS, channels, 3, padding=1)
         self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(2))
         self.out = nn.Conv2d(channels, 3 * PATCH**2, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+        zero(self.out)
 
     def patches(self, latent: Tensor) -> Tensor:
         """B 16 18 32 -> B 192 18 32, in the channel order of `unpatch`."""
@@ -98,6 +96,32 @@ class PictureHead(nn.Module):
         self.widen = nn.Conv2d(channels, middle * self.upsample**2, 1)
         self.middle = nn.ModuleList(SeparableBlock(middle) for _ in range(middle_blocks))
         self.out = nn.Conv2d(middle, 3 * patch**2, 1)
+
+    @torch.no_grad()
+    def start_from(self, linear: Tensor) -> None:
+        """Sets the layers so that they enlarge, bicubically within each cell, what a linear frame head draws.
+
+        linear: 192 17, the frame head's map and, last, its bias. The enlargement of all 25 positions of a cell is
+        factored into `widen` and `out` by its singular values: as good as their width allows.
+        """
+        up, patch, latents = self.upsample, self.patch, LATENT_CHANNELS
+        pictures = unpatch(linear.T[:, :, None, None], PATCH)
+        large = F.interpolate(pictures, size=(up * patch, up * patch), mode="bicubic")
+        parts = large.reshape(-1, 3, up, patch, up, patch).permute(3, 5, 1, 2, 4, 0).reshape(3 * patch**2, up * up, -1)
+        maps, bias = parts[:, :, :latents], parts[:, :, latents]
+        left, values, right = torch.linalg.svd(torch.cat([maps.flatten(1), bias - bias.mean(1, True)], 1).double())
+        middle = self.out.in_channels
+        rank = min(middle, len(values))
+        root = values[:rank].sqrt()
+        _set_linear(self.out, F.pad(left[:, :rank] * root, (0, middle - rank)), bias.mean(1))
+        right = F.pad((root[:, None] * right[:rank]).T, (0, middle - rank))
+        weight = right[: up * up * latents].reshape(up * up, latents, middle).permute(2, 0, 1).flatten(0, 1)
+        _set_linear(self.widen, F.pad(weight, (0, self.widen.in_channels - latents)), right[-up * up :].T.flatten())
+        # The first channels carry the latent itself.
+        self.stem.weight[:latents] = 0
+        self.stem.weight[:latents, :, 1, 1] = torch.eye(latents)
+        assert self.stem.bias is not None
+        self.stem.bias[:latents] = 0
 
     def patches(self, latent: Tensor, rows: tuple[int, int] = (0, 90)) -> Tensor:
         """B 16 18 32 -> B (3 patch^2) n 160 in the channel order of `unpatch`, for the n rows of 90 asked for."""
@@ -132,7 +156,7 @@ class ThumbnailHead(nn.Module):
         self.block2 = ResidualBlock(channels)
         self.block0 = ResidualBlock(channels)
         self.out = nn.Conv2d(channels, 64, 1)
-        nn.init.zeros_(self.out.weight)
+        zero(self.out)
 
     def forward(self, latent: Tensor) -> Tensor:
         """B 16 18 32 -> B 4 72 128: RGB about [-1, 1], log-depth about [0, 1]."""
@@ -208,13 +232,17 @@ class Autoencoder(nn.Module):
         _set_linear(self.frame.linear, decode, mean)
 
     @torch.no_grad()
-    def start_thumbnail_from_frame(self) -> None:
-        """Gives the thumbnail head the frame head's linear map, averaged over 2x2 pixels."""
+    def start_heads_from_frame(self) -> None:
+        """Gives the thumbnail and picture heads the frame head's linear map, averaged and enlarged to their sizes."""
         bias = self.frame.linear.bias
         assert bias is not None
         both = torch.cat([self.frame.linear.weight.flatten(1), bias[:, None]], 1)
         small = both.reshape(4, 2, 4, 2, 3, -1).mean((1, 3)).permute(2, 0, 1, 3).reshape(48, -1)
         _set_linear(self.thumbnail.linear, small[:, :-1], small[:, -1])
+        for size in ("720p", "360p"):
+            head = self.head(size)
+            assert isinstance(head, PictureHead)
+            head.start_from(both)
 
     def encode(self, frame: Tensor) -> Tensor:
         """B 3 144 256 in [-1, 1] -> normalised latent B 16 18 32 within +- LATENT_BOUND."""

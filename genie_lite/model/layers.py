@@ -8,6 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def zero(layer: nn.Conv2d) -> None:
+    """Makes a layer give zeros until it is trained."""
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with an optional FiLM (Perez et al. 2018) between them; starts as the identity."""
 
@@ -16,7 +23,7 @@ class ResidualBlock(nn.Module):
         self.norm = nn.GroupNorm(1, channels)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
+        zero(self.conv2)
 
     def forward(self, x: Tensor, film: Tensor | None = None) -> Tensor:
         """x: B C H W; film: B 2C (scale, then shift) or None."""
@@ -35,7 +42,7 @@ class SeparableBlock(nn.Module):
         self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
         self.widen = nn.Conv2d(channels, expansion * channels, 1)
         self.narrow = nn.Conv2d(expansion * channels, channels, 1)
-        nn.init.zeros_(self.narrow.weight)
+        zero(self.narrow)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: B C H W, unchanged in shape."""
@@ -51,7 +58,7 @@ class SelfAttention(nn.Module):
         self.norm = nn.GroupNorm(1, channels)
         self.qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.out.weight)
+        zero(self.out)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: B C H W, unchanged in shape."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.model.layers import ResidualBlock, SelfAttention
+from genie_lite.model.layers import ResidualBlock, SelfAttention, zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,7 @@ class UNet(nn.Module):
         self.grow0 = nn.Conv2d(c1, c0, 1)
         self.up0 = nn.ModuleList(ResidualBlock(c0) for _ in range(config.up_blocks[0]))
         self.out = nn.Conv2d(c0, outputs, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+        zero(self.out)
         blocks = [*self.down0, *self.down1, *self.middle, *self.up1, *self.up0]
         self.film_sizes = [2 * block.conv1.out_channels for block in blocks]
         self.embed = nn.Sequential(

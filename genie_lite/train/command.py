@@ -125,7 +125,7 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
         held_out = clips.load_frames(options.data, "validation", device, 200)
         if name == "heads":
             if "heads" not in model.made:
-                net.start_thumbnail_from_frame()
+                net.start_heads_from_frame()
             large = autoencoder.HeadsPart(net, frames, held_out, max(2, batch // 4), seed)
             return large, lambda: autoencoder.evaluate_heads(net, held_out)
         if "autoencoder" not in model.made:

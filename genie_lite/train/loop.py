@@ -41,7 +41,7 @@ class Schedule:
     seconds: float
     steps: int = 10_000_000
     learning_rate: float = 8e-4
-    warmup_steps: int = 200
+    warmup_steps: int = 100
     ema: float = 0.999
     weight_decay: float = 0.01
     clip: float = 1.0
