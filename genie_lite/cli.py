@@ -23,6 +23,7 @@ COMMANDS = {
     "train": ("genie_lite.train.command", "train the model from nothing"),
     "bench speed": ("genie_lite.bench.speed", "measure the frame rate, stage by stage"),
     "bench coherence": ("genie_lite.bench.coherence", "measure how true the dream stays to unseen worlds"),
+    "bench sheets": ("genie_lite.bench.sheets", "draw contact sheets to judge the dream by eye"),
 }
 """Subcommand -> (module, summary)."""
 

@@ -1,0 +1,185 @@
+"""`genie-lite bench sheets`: pictures to judge by eye, of worlds that were fixed beforehand; nothing is picked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from genie_lite.errors import OutputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from genie_lite.engine.dream import DreamEngine
+
+SECONDS = (0, 1, 3, 10, 30, 60)
+HOURS = {"noon": 12.0, "dusk": 19.0, "night": 0.0}
+FILM_SECONDS, FILM_RATE = 10, 12
+CROP = (320, 260, 420, 236)
+"""What the decoder's sheet shows of 1280x720: left, top, width, height."""
+
+Sheet = Literal["walk", "idle", "first_frames", "film", "decoder"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Draw contact sheets: rollouts of a minute, first frames, a moving picture of play, and the 720p decoder."""
+
+    world: str | None = None
+    """A world whose weights come with genie_lite (landscape if left out)."""
+    checkpoint: Path | None = None
+    """Weights of your own: a folder that training wrote."""
+    out: Path = Path("assets")
+    """Folder for the pictures."""
+    only: tuple[Sheet, ...] = ("first_frames", "film", "decoder", "idle", "walk")
+    """Which of them to draw; idle and walk take minutes each, since they dream 32 minutes of world time together."""
+    threads: int | None = None
+    """Processor threads for the networks (all cores if left out)."""
+
+
+def main(options: Options) -> int:
+    """Draws what was asked for and returns the exit status 0. Raises GenieLiteError."""
+    from genie_lite.bench.coherence import progress_bar
+    from genie_lite.engine.shipped import find_checkpoint
+    from genie_lite.recording.report import prepare_folder
+
+    checkpoint = find_checkpoint(options.world, options.checkpoint)
+    out = prepare_folder(options.out)
+
+    def engine(quality: str = "144p", memory: bool = True) -> DreamEngine:
+        from genie_lite.engine.dream import DreamEngine, EngineOptions
+
+        return DreamEngine.load(EngineOptions(checkpoint, quality=quality, memory=memory, threads=options.threads))
+
+    def draw_minute(name: str, memory: bool) -> None:
+        suffix = "" if memory else "_no_memory"
+        _save(minute(engine(memory=memory), walking=name == "walk"), out / f"{name}_60s{suffix}.png")
+
+    draw: dict[str, list[Callable[[], None]]] = {
+        "first_frames": [lambda: _save(first_frames(engine()), out / "first_frames.png")],
+        "film": [lambda: save_film(engine("720p"), out / "walk.webp")],
+        "decoder": [lambda: _save(decoder(checkpoint, options.world or "landscape"), out / "decoder_720p.png")],
+    }
+    for name in ("idle", "walk"):
+        draw[name] = [partial(draw_minute, name, memory) for memory in (True, False)]
+    work = [job for name in options.only for job in draw[name]]
+    with progress_bar() as bar:
+        for job in bar.track(work, description="sheets"):
+            job()
+    return 0
+
+
+def minute(engine: DreamEngine, walking: bool, seconds: Sequence[int] = SECONDS) -> Image.Image:
+    """One world for each biome, seeds 1 to 8, from conditions alone: walked by the autopilot, or left alone."""
+    from genie_lite.actions import STEPS_PER_SECOND
+    from genie_lite.conditions import BIOMES, biome
+
+    rows = []
+    for seed, name in enumerate(BIOMES, start=1):
+        moments = {second * STEPS_PER_SECOND for second in seconds}
+        frames = _play(engine, biome(name), seed, max(moments), walking)
+        rows.append([image for index, image in enumerate(frames) if index in moments])
+    return _sheet(rows, list(BIOMES), [f"{second} s" for second in seconds])
+
+
+def first_frames(engine: DreamEngine) -> Image.Image:
+    """Each biome at noon, dusk and night, drawn from conditions alone with one seed."""
+    from genie_lite.conditions import BIOMES, biome
+
+    rows = [[engine.reset(biome(name, hour=hour), 1).image for name in BIOMES] for hour in HOURS.values()]
+    return _sheet(rows, list(HOURS), list(BIOMES))
+
+
+def save_film(engine: DreamEngine, path: Path) -> None:
+    """Ten seconds of a walk through one world, 640x360, as an endless animation. Raises OutputError."""
+    from PIL import Image
+
+    from genie_lite.actions import STEPS_PER_SECOND
+    from genie_lite.conditions import biome
+
+    skip = STEPS_PER_SECOND // FILM_RATE
+    frames = _play(engine, biome("meadow", hour=9.0), 1, FILM_SECONDS * STEPS_PER_SECOND - skip, walking=True)
+    small = [
+        Image.fromarray(frame).resize((640, 360), Image.Resampling.BOX)
+        for index, frame in enumerate(frames)
+        if index % skip == 0
+    ]
+    _write(small[0], path, save_all=True, append_images=small[1:], duration=1000 // FILM_RATE, loop=0, quality=60)
+
+
+def decoder(checkpoint: Path, world: str) -> Image.Image:
+    """Three held-out instants: the true 720p picture, what the 720p head makes of it, and 144p enlarged."""
+    from PIL import Image
+
+    from genie_lite.bench.heldout import PICTURE_SIZE, record
+    from genie_lite.bench.measures import decoded
+    from genie_lite.model.checkpoint import load_model
+    from genie_lite.worlds import make_world
+
+    model, simulator, instant = load_model(checkpoint, ("autoencoder",)), make_world(world), 48
+    left, top, width, height = CROP
+    rows = []
+    for number in (0, 3, 6):
+        truth = record(simulator, number, instant + 1, [instant])
+        large = Image.fromarray(truth.frames[instant]).resize(PICTURE_SIZE, Image.Resampling.BICUBIC)
+        pictures = (truth.pictures[instant], decoded(model.autoencoder, truth.frames[instant])[1], large)
+        rows.append([_pixels(picture)[top : top + height, left : left + width] for picture in pictures])
+    simulator.close()
+    names = [f"world {number}" for number in (0, 3, 6)]
+    return _sheet(rows, names, ["simulator at 720p", "the model's 720p head", "144p enlarged"])
+
+
+def _play(engine: DreamEngine, start: Any, seed: int, steps: int, walking: bool) -> Iterator[NDArray[np.uint8]]:
+    """The first frame and `steps` more."""
+    from genie_lite.actions import IDLE
+    from genie_lite.session.autopilot import Autopilot
+
+    frame, pilot = engine.reset(start, seed), Autopilot(seed)
+    yield frame.image
+    for _ in range(steps):
+        frame = engine.step(pilot.action(frame) if walking else IDLE)
+        yield frame.image
+
+
+def _sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], names: Sequence[str], columns: Sequence[str]) -> Image.Image:
+    """Pictures of one size in a grid, with names beside the rows and above the columns."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width = rows[0][0].shape[:2]
+    side, head, gap = 84, 24, 4
+    size = (side + len(columns) * (width + gap), head + len(rows) * (height + gap))
+    sheet = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for column, text in enumerate(columns):
+        pen.text((side + column * (width + gap) + width // 2, head // 2), text, "black", font, "mm")
+    for row, (text, pictures) in enumerate(zip(names, rows, strict=True)):
+        y = head + row * (height + gap)
+        pen.text((side // 2, y + height // 2), text, "black", font, "mm")
+        for column, picture in enumerate(pictures):
+            sheet.paste(Image.fromarray(picture), (side + column * (width + gap), y))
+    return sheet
+
+
+def _save(sheet: Image.Image, path: Path) -> None:
+    """As a PNG with 256 colours, which keeps the repository small."""
+    from PIL import Image
+
+    _write(sheet.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), path, optimize=True)
+
+
+def _write(image: Image.Image, path: Path, **settings: Any) -> None:
+    try:
+        image.save(path, **settings)
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({error.strerror or error}); give another folder with --out") from error
+
+
+def _pixels(picture: Any) -> NDArray[np.uint8]:
+    import numpy as np
+
+    return np.asarray(picture)
