@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 SECONDS = (0, 1, 3, 10, 30, 60)
 HOURS = {"noon": 12.0, "dusk": 19.0, "night": 0.0}
 FILM_SECONDS, FILM_RATE = 10, 12
-CROP = (320, 260, 420, 236)
+LARGEST = 1_400_000
+"""Bytes of a PNG in full colour."""
+
+CROP = (430, 250, 420, 236)
 """What the decoder's sheet shows of 1280x720: left, top, width, height."""
 
 Sheet = Literal["walk", "idle", "first_frames", "film", "decoder"]
@@ -166,10 +169,10 @@ def _sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], names: Sequence[str], co
 
 
 def _save(sheet: Image.Image, path: Path) -> None:
-    """As a PNG with 256 colours, which keeps the repository small."""
-    from PIL import Image
-
-    _write(sheet.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), path, optimize=True)
+    """As a PNG, with 256 colours if it would be too large for a repository."""
+    _write(sheet, path, optimize=True)
+    if path.stat().st_size > LARGEST:
+        _write(sheet.quantize(256), path, optimize=True)
 
 
 def _write(image: Image.Image, path: Path, **settings: Any) -> None:
