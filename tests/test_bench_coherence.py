@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,15 +16,17 @@ from numpy.typing import NDArray
 
 from genie_lite.actions import IDLE, Action
 from genie_lite.bench.coherence import Options, main
-from genie_lite.bench.heldout import branch, record
-from genie_lite.bench.measures import Plan
+from genie_lite.bench.heldout import Truth, branch, record
+from genie_lite.bench.measures import Dream, Plan, next_frames, opposite_keys, rollouts
 from genie_lite.bench.metrics import BEST_PSNR, flow, psnr, sharpness, shift, ssim
 from genie_lite.bench.report import MEASURED, summary_line
+from genie_lite.bench.sheets import minute
 from genie_lite.cli import COMMANDS
-from genie_lite.conditions import BIOMES, biome
+from genie_lite.conditions import BIOMES, Conditions, biome
 from genie_lite.data.collect import SPLIT_SEEDS
 from genie_lite.engine.dream import DreamEngine, EngineOptions
-from genie_lite.errors import CheckpointError, UsageError
+from genie_lite.engine.protocol import Frame
+from genie_lite.errors import CheckpointError, RenderError, UsageError
 from genie_lite.model.autoencoder import AutoencoderConfig
 from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, load_model, save_part
 from genie_lite.model.layers import to_unit
@@ -40,11 +45,12 @@ TINY_PLAN = Plan(
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model of random weights whose dynamics changes the picture."""
+    """A tiny model of random weights whose dynamics and first frame draw something."""
     folder = tmp_path_factory.mktemp("checkpoint")
     torch.manual_seed(0)
     model = Model.new(TINY)
-    torch.nn.init.normal_(model.dynamics.unet.out.weight, std=0.05)
+    for network in (model.dynamics, model.first_frame):
+        torch.nn.init.normal_(network.unet.out.weight, std=0.05)
     last = model.autoencoder.thumbnail.out.bias
     assert last is not None
     last.data[-16:] = 0.5  # everything is some ten metres away
@@ -163,6 +169,58 @@ def test_follow_leads_to_the_same_dream_twice_and_carries_the_motion_on(checkpoi
     other.follow(frames, np.repeat(poses[-1:], len(poses), 0), biome("desert"), 7)
     moved = [dream.step(Action(forward=1.0)).pose.y for dream in (one, other)]
     assert moved[0] != moved[1], "the last true motions are an input of the next"
+
+
+class Oracle:
+    """An engine that is the simulator: every measurement must find it perfect."""
+
+    def __init__(self, world: Any, truth: Truth) -> None:
+        self.world, self.truth = world, truth
+
+    def follow(self, frames: NDArray[np.uint8], poses: NDArray[np.float64], conditions: Conditions, seed: int) -> Frame:
+        at = int(np.flatnonzero((self.truth.poses == poses[-1]).all(1))[0])
+        image, info = self.world.reset(seed=seed, options={"conditions": self.truth.start})
+        for action in self.truth.actions[:at]:
+            image, *_, info = self.world.step(action.to_array())
+        assert np.array_equal(image, frames[-1])
+        return Frame(image, at, info["pose"], conditions)
+
+    def step(self, action: Action) -> Frame:
+        image, *_, info = self.world.step(action.to_array())
+        return Frame(image, 0, info["pose"], info["conditions"])
+
+
+def untracked(items: Sequence[Any], _name: str) -> Sequence[Any]:
+    return items
+
+
+def test_a_perfect_dream_measures_as_perfect() -> None:
+    world = make_world("counting")
+    truth = record(world, 1, 32)
+    dream = Dream(Oracle(world, truth), "")
+    found = rollouts(dream, [truth], TINY_PLAN, 1, untracked)
+    assert (found.curves == BEST_PSNR).all() and (found.strayed == 0).all() and (found.repeated < BEST_PSNR).all()
+    assert np.array_equal(found.films[0], truth.frames[8:])
+    assert next_frames(dream, [truth], TINY_PLAN, untracked) == {"next_frame_psnr": [BEST_PSNR]}
+
+
+def test_in_the_landscape_every_key_of_the_simulator_is_found_right() -> None:
+    try:
+        world = make_world("landscape")
+    except RenderError as error:
+        pytest.skip(f"no OpenGL: {error}")
+    truth = record(world, 2, 9)
+    plan = replace(TINY_PLAN, key_steps=6)
+    found = opposite_keys(Dream(Oracle(world, truth), ""), world, [truth], plan, untracked)
+    world.close()
+    assert found == {"turn": [True] * 2, "look": [True] * 2, "strafe": [True] * 2, "forward": [True] * 2}
+
+
+def test_a_sheet_shows_every_biome_at_every_moment(checkpoint: Path) -> None:
+    sheet = minute(engine(checkpoint), walking=True, seconds=(0, 1))
+    assert sheet.width > 2 * 256 and sheet.height > 8 * 144
+    first = np.asarray(sheet)[:, 84 : 84 + 256]
+    assert len({first[24 + 148 * row :][:144].tobytes() for row in range(8)}) == 8
 
 
 def test_without_memory_nothing_is_remembered(checkpoint: Path) -> None:

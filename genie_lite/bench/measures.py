@@ -63,7 +63,7 @@ class Plan:
     key_steps: int = 12
     minute: int = 60 * STEPS_PER_SECOND
     minute_worlds: int = 8
-    minute_worlds_no_memory: int = 4
+    minute_worlds_no_memory: int = 2
 
 
 @dataclass(frozen=True)
