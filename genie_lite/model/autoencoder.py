@@ -225,7 +225,8 @@ class Autoencoder(nn.Module):
         mean = patches.mean(0)
         centred = patches - mean
         variance, axes = torch.linalg.eigh(centred.T @ centred / len(centred))
-        scale = variance.flip(0)[:LATENT_CHANNELS].sqrt()
+        # Pictures of very few colours have no more components: their scale must not be 0.
+        scale = variance.flip(0)[:LATENT_CHANNELS].clamp_min(1e-8).sqrt()
         axes = axes.flip(1)[:, :LATENT_CHANNELS]
         encode, decode = (axes / scale).T, axes * scale
         _set_linear(self.encoder.linear, encode, -(encode @ mean))
