@@ -44,60 +44,78 @@ class AutoencoderPart:
         save_sheet([truth, module.decode(module.encode(truth))], path)
 
 
-class HeadsPart:
-    """All other heads, from finished latents: 720p and 360p pictures on strips of true 720p renders, RGB-D thumbnails
-    and conditions. Neither encoder nor frame head is run, so many more latents can be seen."""
+class ThumbnailPart:
+    """The RGB-D thumbnail and the conditions, from finished latents: what memory, motion and events rest on."""
 
-    name = "heads"
+    name = "thumbnail"
+
+    def __init__(self, module: Autoencoder, frames: FrameSet, held_out: FrameSet, batch: int, seed: int) -> None:
+        self.autoencoder, self.frames, self.held_out, self.batch = module, frames, held_out, batch
+        self.module = nn.ModuleDict({name: module.heads[name] for name in ("thumbnail", "conditions")})
+        self.latents = encode_all(module, frames.frames)
+        self.random = torch.Generator(frames.frames.device).manual_seed(seed)
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """L1 and edge loss on thumbnails, L1 on log-depth, squared error on conditions."""
+        pick = torch.randint(len(self.latents), (self.batch,), generator=self.random, device=self.latents.device)
+        latent = noised(self.latents[pick])
+        frame = to_unit(self.frames.frames[pick].permute(0, 3, 1, 2))
+        thumb, depth = self.module["thumbnail"](latent), self.frames.depth[pick].float()
+        losses = {
+            "thumb": picture_loss(thumb[:, :3], F.avg_pool2d(frame, 2)),
+            "depth": F.l1_loss(thumb[:, 3], depth),
+            "conditions": F.mse_loss(self.module["conditions"](latent), self.frames.conditions[pick]),
+        }
+        total = losses["thumb"] + 4 * losses["depth"] + 2 * losses["conditions"]
+        return total, {name: value.detach() for name, value in losses.items()}
+
+    @torch.no_grad()
+    def sheet(self, module: nn.Module, path: Path) -> None:
+        """Eight held-out frames: thumbnail and log-depth, the truth above and the head's below."""
+        pick = torch.linspace(0, len(self.held_out.frames) - 1, 8).long()
+        assert isinstance(module, nn.ModuleDict)
+        frame = F.avg_pool2d(to_unit(self.held_out.frames[pick].permute(0, 3, 1, 2)), 2)
+        thumb = module["thumbnail"](encode_all(self.autoencoder, self.held_out.frames[pick]))
+        true_depth = self.held_out.depth[pick].float()[:, None].to(thumb.device)
+        grey = [(depth * 2 - 1).expand(-1, 3, -1, -1) for depth in (true_depth, thumb[:, 3:])]
+        save_sheet([frame, thumb[:, :3], *grey], path)
+
+
+class PicturesPart:
+    """The 720p and 360p heads, from finished latents, on strips of true 720p renders."""
+
+    name = "pictures"
     strip = 30
     """Rows of 90 a strip has: a third of the picture, its true borders included."""
 
     def __init__(self, module: Autoencoder, frames: FrameSet, held_out: FrameSet, batch: int, seed: int) -> None:
-        self.autoencoder, self.module, self.batch = module, module.heads, batch
-        self.frames, self.held_out = frames, held_out
-        self.large_latents, self.latents = encode_all(module, frames.small), encode_all(module, frames.frames)
+        self.autoencoder, self.frames, self.held_out, self.batch = module, frames, held_out, batch
+        self.module = nn.ModuleDict({size: module.heads[size] for size in ("720p", "360p")})
+        self.latents = encode_all(module, frames.small)
         self.random = torch.Generator(frames.large.device).manual_seed(seed)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """L1 and edge losses on pictures and thumbnails, L1 on log-depth, squared error on conditions."""
-        losses = self._pictures(self.batch) | self._thumbnails(4 * self.batch)
-        weights = {"720p": 1.0, "360p": 0.5, "thumb": 1.0, "depth": 4.0, "conditions": 1.0}
-        total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
-        return total, {name: value.detach() for name, value in losses.items()}
-
-    def _thumbnails(self, count: int) -> dict[str, Tensor]:
-        pick = torch.randint(len(self.latents), (count,), generator=self.random, device=self.latents.device)
-        latent = noised(self.latents[pick])
-        frame = to_unit(self.frames.frames[pick].permute(0, 3, 1, 2))
-        thumb, depth = self.autoencoder.thumbnail(latent), self.frames.depth[pick].float()
-        return {
-            "thumb": picture_loss(thumb[:, :3], F.avg_pool2d(frame, 2)),
-            "depth": F.l1_loss(thumb[:, 3], depth),
-            "conditions": F.mse_loss(self.autoencoder.conditions(latent), self.frames.conditions[pick]),
-        }
-
-    def _pictures(self, count: int) -> dict[str, Tensor]:
-        draw = {"generator": self.random, "device": self.frames.large.device}
-        pick = torch.randint(len(self.frames.large), (count,), **draw)  # type: ignore[call-overload]
-        top = 10 * int(torch.randint(7, (1,), **draw))  # type: ignore[call-overload]
-        large = to_unit(self.frames.large[pick, top * 8 : (top + self.strip) * 8].permute(0, 3, 1, 2))
-        latent = noised(self.large_latents[pick])
+        """L1 and edge losses on a strip of both sizes."""
+        device = self.frames.large.device
+        pick = torch.randint(len(self.latents), (self.batch,), generator=self.random, device=device)
+        top = 10 * int(torch.randint(7, (1,), generator=self.random, device=device))
         rows = (top, top + self.strip)
+        large = to_unit(self.frames.large[pick, top * 8 : rows[1] * 8].permute(0, 3, 1, 2))
+        latent = noised(self.latents[pick])
         drawn = self.module["720p"](latent, rows)
-        return {
+        losses = {
             "720p": picture_loss(drawn, large) + 8 * F.mse_loss(drawn, large),
             "360p": picture_loss(self.module["360p"](latent, rows), F.avg_pool2d(large, 2)),
         }
+        return losses["720p"] + losses["360p"], {"psnr": psnr(drawn.detach(), large).mean(), **losses}
 
     @torch.no_grad()
     def sheet(self, module: nn.Module, path: Path) -> None:
-        """Four held-out pictures at 720p: the truth above, the head's below; then thumbnail and log-depth, enlarged."""
+        """Four held-out pictures at 720p: the truth above, the head's below."""
         pick = torch.linspace(0, len(self.held_out.large) - 1, 4).long()
-        latent = encode_all(self.autoencoder, self.held_out.small[pick])
-        truth = to_unit(self.held_out.large[pick].permute(0, 3, 1, 2))
         assert isinstance(module, nn.ModuleDict)
-        thumb = F.interpolate(module["thumbnail"](latent), scale_factor=10.0)
-        save_sheet([truth, module["720p"](latent), thumb[:, :3], thumb[:, 3:].expand(-1, 3, -1, -1) * 2 - 1], path)
+        latent = encode_all(self.autoencoder, self.held_out.small[pick])
+        save_sheet([to_unit(self.held_out.large[pick].permute(0, 3, 1, 2)), module["720p"](latent)], path)
 
 
 def noised(latent: Tensor) -> Tensor:
@@ -136,19 +154,23 @@ def evaluate_autoencoder(module: Autoencoder, held_out: FrameSet) -> dict[str, f
 
 
 @torch.no_grad()
-def evaluate_heads(module: Autoencoder, held_out: FrameSet) -> dict[str, float]:
-    """Mean PSNR in dB of the 720p head against true renders of held-out instants, and of a bicubic enlargement of
-    the true small frame, which is what it has to beat; mean error of log-depth."""
+def evaluate_thumbnail(module: Autoencoder, held_out: FrameSet) -> dict[str, float]:
+    """Mean absolute errors of log-depth and of conditions on held-out frames."""
+    latent = encode_all(module, held_out.frames)
+    depth = (module.thumbnail(latent)[:, 3] - held_out.depth.float()).abs().mean()
+    conditions = (module.conditions(latent) - held_out.conditions).abs().mean()
+    return {"log_depth_error": round(float(depth), 4), "conditions_error": round(float(conditions), 4)}
+
+
+@torch.no_grad()
+def evaluate_pictures(module: Autoencoder, held_out: FrameSet) -> dict[str, float]:
+    """Mean PSNR in dB against true renders of held-out instants: of the 720p head, and of a bicubic enlargement of
+    what the frame head draws, which it has to beat."""
     drawn, enlarged = [], []
     for index in range(len(held_out.large)):
         truth = to_unit(held_out.large[index : index + 1].permute(0, 3, 1, 2))
-        small = held_out.small[index : index + 1]
-        drawn.append(psnr(module.decode(encode_all(module, small), "720p"), truth))
-        frame = to_unit(small.permute(0, 3, 1, 2))
-        enlarged.append(psnr(F.interpolate(frame, scale_factor=5.0, mode="bicubic"), truth))
-    depth = module.thumbnail(encode_all(module, held_out.frames))[:, 3]
-    return {
-        "psnr_720p": round(float(torch.cat(drawn).mean()), 2),
-        "psnr_bicubic": round(float(torch.cat(enlarged).mean()), 2),
-        "log_depth_error": round(float((depth - held_out.depth.float()).abs().mean()), 4),
-    }
+        latent = encode_all(module, held_out.small[index : index + 1])
+        drawn.append(psnr(module.decode(latent, "720p"), truth))
+        enlarged.append(psnr(F.interpolate(module.decode(latent), scale_factor=5.0, mode="bicubic"), truth))
+    means = {"psnr_720p": torch.cat(drawn).mean(), "psnr_bicubic": torch.cat(enlarged).mean()}
+    return {name: round(float(value), 2) for name, value in means.items()}

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from genie_lite.model.checkpoint import Model
     from genie_lite.train.loop import Ranks
 
-ORDER = ("autoencoder", "heads", "motion", "first_frame", "dynamics")
-SHARES = {"autoencoder": 0.12, "heads": 0.12, "motion": 0.04, "first_frame": 0.2, "dynamics": 0.52}
+ORDER = ("autoencoder", "thumbnail", "motion", "dynamics", "first_frame", "pictures")
+SHARES = {
+    "autoencoder": 0.12, "thumbnail": 0.1, "motion": 0.04, "dynamics": 0.48, "first_frame": 0.16, "pictures": 0.1
+}  # fmt: skip
 """How `train all` divides its budget."""
 
 
@@ -23,8 +25,9 @@ SHARES = {"autoencoder": 0.12, "heads": 0.12, "motion": 0.04, "first_frame": 0.2
 class Options:
     """Train the model's parts from collected episodes. A stopped run goes on where it was."""
 
-    part: Literal["all", "autoencoder", "heads", "motion", "first_frame", "dynamics"] = "all"
-    """Which part; `all` trains them in order, each on its share of the budget (heads: all decoders but the frame's)."""
+    part: Literal["all", "autoencoder", "thumbnail", "motion", "dynamics", "first_frame", "pictures"] = "all"
+    """Which part; `all` trains them in this order, each on its share of the budget. Thumbnail and pictures are heads
+    of the autoencoder."""
     data: Path = Path("data/landscape")
     """Episodes made by `genie-lite collect` (train and validation splits)."""
     out: Path = Path("runs/landscape")
@@ -92,7 +95,7 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
         model.part(other).to(ranks.device).requires_grad_(False).eval()
     part, evaluate = _part(name, model, options, batch, ranks)
     part.module.requires_grad_(True)
-    file = "autoencoder" if name == "heads" else name
+    file = name if name in PARTS else "autoencoder"
 
     def publish(ema: nn.Module, made: dict[str, Any]) -> None:
         """Writes the averaged weights in place of the live ones."""
@@ -119,20 +122,23 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
     from genie_lite.train import autoencoder, clips, dynamics, first_frame, motion
 
     device, seed, net = ranks.device, options.seed * 1000 + ranks.rank, model.autoencoder
-    if name in ("autoencoder", "heads"):
+    if name in ("autoencoder", "thumbnail", "pictures"):
         most = options.most_frames or (80_000 if device.type == "cuda" else 10_000)
         frames = clips.load_frames(options.data, "train", device, most)
         held_out = clips.load_frames(options.data, "validation", device, 200)
-        if name == "heads":
-            if "heads" not in model.made:
-                net.start_heads_from_frame()
-            large = autoencoder.HeadsPart(net, frames, held_out, max(2, batch // 4), seed)
-            return large, lambda: autoencoder.evaluate_heads(net, held_out)
-        if "autoencoder" not in model.made:
-            some = torch.linspace(0, len(frames.frames) - 1, 400).long()
-            net.start_from_pca(to_unit(frames.frames[some].permute(0, 3, 1, 2)))
-        small = autoencoder.AutoencoderPart(net, frames, held_out, max(4, batch // 2), seed)
-        return small, lambda: autoencoder.evaluate_autoencoder(net, held_out)
+        if name == "autoencoder":
+            if name not in model.made:
+                some = torch.linspace(0, len(frames.frames) - 1, 400).long()
+                net.start_from_pca(to_unit(frames.frames[some].permute(0, 3, 1, 2)))
+            small = autoencoder.AutoencoderPart(net, frames, held_out, max(4, batch // 2), seed)
+            return small, lambda: autoencoder.evaluate_autoencoder(net, held_out)
+        if not {"thumbnail", "pictures"} & set(model.made):
+            net.start_heads_from_frame()
+        if name == "thumbnail":
+            thumbs = autoencoder.ThumbnailPart(net, frames, held_out, batch, seed)
+            return thumbs, lambda: autoencoder.evaluate_thumbnail(net, held_out)
+        pictures = autoencoder.PicturesPart(net, frames, held_out, max(2, batch // 4), seed)
+        return pictures, lambda: autoencoder.evaluate_pictures(net, held_out)
     cache = options.out / "training"
     data = clips.load_latents(options.data, "train", net, device, cache)
     held = clips.load_latents(options.data, "validation", net, device, cache)
