@@ -146,10 +146,8 @@ class DreamEngine:
         last = self._begin(recent, path[-1:])
         steps = motion_between(path[:-1], path[1:])[-PAST_MOTIONS:, :3].float().reshape(1, -1)
         self._past = torch.cat([self._past[:, steps.shape[1] :], steps], 1)
-        with torch.inference_mode():
-            for frame, pose in zip(frames[:-1], path[:-1, None], strict=True):
-                if self._options.memory and self._is_new(pose):
-                    self._remember(clamp_thumbnail(self._thumbnail(self._encode(frame[None]))), pose)
+        if self._options.memory:
+            self._remember_past(frames[:-1], path[:-1, None])
         return last
 
     def step(self, action: Action) -> Frame:
@@ -227,6 +225,17 @@ class DreamEngine:
         """Whether a frame from this pose shows something that the last remembered one does not."""
         moved = (pose - self._stored_pose).abs()
         return bool((moved[:, :3].norm() > 1.0) | (moved[:, 3:].max() > 0.25))
+
+    def _remember_past(self, frames: NDArray[np.uint8], path: Tensor) -> None:
+        """Stores what play would have stored of true frames (T, 144, 256, 3) on their path (T 1 5)."""
+        kept = []
+        for index, pose in enumerate(path):
+            if self._is_new(pose):
+                self._stored_pose = pose
+                kept.append(index)
+        with torch.inference_mode():
+            for latent, index in zip(self._encode(frames[kept]) if kept else (), kept, strict=True):
+                self._remember(clamp_thumbnail(self._thumbnail(latent[None])), path[index])
 
     def _remember(self, thumbnail: Tensor, pose: Tensor) -> None:
         slot = torch.tensor([self._stored % MEMORY_SLOTS])
