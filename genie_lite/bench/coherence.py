@@ -62,7 +62,7 @@ def main(options: Options, plan: Plan | None = None) -> int:
     """Measures, prints a table and the JSON line, leaves plot, videos and numbers. Raises GenieLiteError."""
     if importlib.util.find_spec("matplotlib") is None:
         raise GenieLiteError('`bench coherence` needs matplotlib: pip install "genie_lite[bench]"')
-    from genie_lite.bench.report import save_curves, save_films, show_table, summary_line
+    from genie_lite.bench.report import save_curves, save_films, show_table, summary_line, write_json
     from genie_lite.engine.shipped import find_checkpoint
     from genie_lite.model.checkpoint import load_model
     from genie_lite.recording.report import prepare_folder
@@ -77,7 +77,7 @@ def main(options: Options, plan: Plan | None = None) -> int:
     save_curves({"memory": found.on.curves, "no memory": found.off.curves, "last frame": found.on.repeated}, out)
     save_films(found.truths, found.on.films, plan.history, out)
     line = summary_line(options.world, plan.episodes, found.samples, found.keys, model.hash)
-    (out / "coherence.json").write_text(json.dumps(line | {"samples": found.samples}, indent=2) + "\n")
+    write_json(line | {"samples": found.samples}, out / "coherence.json")
     print(json.dumps(line, separators=(",", ":")))
     return 0
 

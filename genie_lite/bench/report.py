@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,14 @@ def summary_line(
     line |= {name: means.pop(name, None) for name in MEASURED}
     line["checkpoint"] = checkpoint
     return line | means | {"opposite_key_by_key": by_key}
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Every number, readable. Raises OutputError."""
+    try:
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({error.strerror or error}); give another folder with --out") from error
 
 
 def save_curves(curves: Mapping[str, NDArray[np.float64]], folder: Path) -> Path:
