@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny import shaken, tiny_model
 
 from genie_lite.actions import IDLE, Action
 from genie_lite.camera import Pose
@@ -18,33 +19,19 @@ from genie_lite.engine.dream import MEMORY_SLOTS, DreamEngine, EngineOptions
 from genie_lite.engine.protocol import Frame
 from genie_lite.engine.runtime import compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import CheckpointError, ImageError, UsageError
-from genie_lite.model.autoencoder import PICTURE_SIZES, AutoencoderConfig
-from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, load_model, save_part
-from genie_lite.model.motion import MotionConfig
-from genie_lite.model.unet import UNetConfig
+from genie_lite.model.autoencoder import PICTURE_SIZES
+from genie_lite.model.checkpoint import PARTS, load_model, save_part
 
-UNET = UNetConfig(channels=(8, 16, 32), down_blocks=(1, 1), middle_blocks=1, up_blocks=(1, 1), embedding=16)
-TINY = ModelConfig(
-    AutoencoderConfig(encoder_channels=8, frame_channels=8, head_channels=8, picture_channels=8, thumbnail_channels=8),
-    MotionConfig(channels=8, hidden=16),
-    UNET,
-    UNET,
-)
 WALK = [Action(forward=1, turn=0.3), Action(strafe=-1), IDLE, Action(turn=-1, look=0.5), Action(forward=1, run=True)]
 needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights everywhere, so that every input has an effect: layers that start at zero are shaken too."""
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    torch.manual_seed(0)
-    model = Model.new(TINY)
-    with torch.no_grad():
-        for name in PARTS:
-            for parameter in model.part(name).parameters():
-                parameter.add_(0.03 * torch.randn_like(parameter))
-            save_part(folder, model, name)
+    model = shaken(tiny_model())
+    for name in PARTS:
+        save_part(folder, model, name)
     return folder
 
 

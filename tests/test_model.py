@@ -10,43 +10,21 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from tiny import TINY, shaken, tiny_model
 from torch import Tensor
 
 from genie_lite.actions import PITCH_LIMIT, TURN_RATE, Action
 from genie_lite.camera import TAN_X, TAN_Y, Pose, log_depth
 from genie_lite.errors import CheckpointError, OutputError
-from genie_lite.model.autoencoder import LATENT_BOUND, PICTURE_SIZES, AutoencoderConfig
-from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, load_model, save_part
+from genie_lite.model.autoencoder import LATENT_BOUND, PICTURE_SIZES
+from genie_lite.model.checkpoint import PARTS, load_model, save_part
 from genie_lite.model.dynamics import dynamics_vector
 from genie_lite.model.layers import patchify, to_unit, unpatch
 from genie_lite.model.memory import SpatialMemory, camera_rays, clamp_thumbnail, empty_hint, fill_holes, splat
-from genie_lite.model.motion import WALK_STEP, MotionConfig, advance, motion_between
+from genie_lite.model.motion import WALK_STEP, advance, motion_between
 from genie_lite.model.sampler import sample, seeded_noise
-from genie_lite.model.unet import UNetConfig
 
 CPU = torch.device("cpu")
-UNET = UNetConfig(channels=(8, 16, 32), down_blocks=(1, 1), middle_blocks=1, up_blocks=(1, 1), embedding=16)
-TINY = ModelConfig(
-    AutoencoderConfig(encoder_channels=8, frame_channels=8, head_channels=8, picture_channels=8, thumbnail_channels=8),
-    MotionConfig(channels=8, hidden=16),
-    UNET,
-    UNET,
-)
-
-
-def tiny_model(seed: int = 0) -> Model:
-    torch.manual_seed(seed)
-    return Model.new(TINY)
-
-
-def shaken(model: Model) -> Model:
-    """The model with its layers that start at zero set to something."""
-    with torch.no_grad():
-        for name in PARTS:
-            for parameter in model.part(name).parameters():
-                parameter.add_(0.05 * torch.randn_like(parameter))
-    return model
-
 
 # --- shapes and layers ------------------------------------------------------------------------------------------
 
@@ -99,6 +77,7 @@ def test_principal_components_reconstruct_frames_before_any_training() -> None:
     # Smooth frames have few components: 16 an 8x8 patch are nearly enough, and 1 would not be.
     coarse = torch.rand(24, 3, 10, 17) * 2 - 1
     frames = torch.nn.functional.interpolate(coarse, size=(144, 256), mode="bilinear", align_corners=True)
+    frames = frames + 0.01 * torch.randn_like(frames)
     net = tiny_model().autoencoder
     net.start_from_pca(frames)
     latent = net.encode(frames)

@@ -1,0 +1,311 @@
+"""Training: every part's loss falls, a stopped run goes on, several processes agree. Data of the counting world."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+pytest.importorskip("gymnasium", reason="needs the training packages")
+
+from tiny import TINY, tiny_model
+
+from genie_lite.actions import Action
+from genie_lite.conditions import biome
+from genie_lite.data.collect import Options as CollectOptions
+from genie_lite.data.collect import collect
+from genie_lite.engine.dream import DreamEngine, EngineOptions
+from genie_lite.errors import DataError, OutputError, UsageError
+from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
+from genie_lite.train.autoencoder import AutoencoderPart, PicturesPart, ThumbnailPart
+from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
+from genie_lite.train.command import ORDER, Options, main
+from genie_lite.train.dynamics import DynamicsPart
+from genie_lite.train.first_frame import FirstFramePart
+from genie_lite.train.loop import Part, Ranks, Schedule, fit
+from genie_lite.train.motion import MotionPart
+
+STEPS_PER_EPISODE = 230
+"""Enough for the held-out rollout: it begins at frame 96 and is 120 long."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "counting"
+    usual = CollectOptions(world="counting", out=folder, episodes=2, steps=STEPS_PER_EPISODE, pictures=1)
+    collect(usual, progress=False)
+    collect(replace(usual, split="validation", episodes=1), progress=False)
+    return folder
+
+
+@pytest.fixture
+def model() -> Model:
+    made = tiny_model()
+    for name in PARTS:
+        made.part(name).to(Ranks().device)
+    return made
+
+
+@pytest.fixture(scope="module")
+def frames(data: Path) -> FrameSet:
+    return load_frames(data, "train", Ranks().device, 64)
+
+
+@pytest.fixture
+def latents(data: Path, model: Model, tmp_path: Path) -> LatentSet:
+    return load_latents(data, "train", model.autoencoder, Ranks().device, tmp_path / "cache")
+
+
+def fitted(part: Part, folder: Path, steps: int) -> dict[str, Any]:
+    """Trains for `steps` without drawing sheets."""
+    part.sheet = lambda module, path: None  # type: ignore[method-assign]
+    schedule = Schedule(seconds=1e6, steps=steps, learning_rate=5e-3, warmup_steps=2, ema=0.8)
+    return fit(part, schedule, folder, Ranks(), lambda ema, made: None)
+
+
+@torch.no_grad()
+def mean_loss(part: Part) -> float:
+    torch.manual_seed(1)
+    return sum(float(part.loss(0.0)[0]) for _ in range(6)) / 6
+
+
+# --- losses -----------------------------------------------------------------------------------------------------
+
+
+def test_the_autoencoders_loss_falls(model: Model, frames: FrameSet, tmp_path: Path) -> None:
+    part = AutoencoderPart(model.autoencoder, frames, frames, batch=4, seed=0)
+    before = mean_loss(part)
+    fitted(part, tmp_path, 12)
+    assert mean_loss(part) < 0.7 * before
+
+
+@pytest.mark.parametrize("kind", [ThumbnailPart, PicturesPart])
+def test_a_heads_loss_falls_and_the_encoder_stays_as_it_is(
+    kind: Callable[..., Part], model: Model, frames: FrameSet, tmp_path: Path
+) -> None:
+    part = kind(model.autoencoder, frames, frames, batch=2, seed=0)
+    encoder = {key: value.clone() for key, value in model.autoencoder.encoder.state_dict().items()}
+    before = mean_loss(part)
+    fitted(part, tmp_path, 20)
+    assert mean_loss(part) < 0.8 * before
+    assert all(torch.equal(value, encoder[key]) for key, value in model.autoencoder.encoder.state_dict().items())
+
+
+def test_motions_loss_falls(model: Model, latents: LatentSet, tmp_path: Path) -> None:
+    part = MotionPart(model.motion, latents, model.autoencoder, batch=32, seed=0)
+    before = mean_loss(part)
+    fitted(part, tmp_path, 30)
+    assert mean_loss(part) < 0.7 * before
+
+
+def test_the_first_frames_loss_falls(model: Model, latents: LatentSet, tmp_path: Path) -> None:
+    part = FirstFramePart(model.first_frame, latents, model.autoencoder, batch=8, seed=0)
+    before = mean_loss(part)
+    fitted(part, tmp_path, 30)
+    assert mean_loss(part) < 0.8 * before
+
+
+def test_the_dynamics_learns_a_world_that_flips_each_frame(model: Model, latents: LatentSet, tmp_path: Path) -> None:
+    signs = 1.0 - 2.0 * (torch.arange(len(latents.latents)) % 2)
+    flipping = signs[:, None, None, None].to(latents.latents) * torch.ones_like(latents.latents)
+    data = replace(latents, latents=flipping)
+
+    def fresh() -> DynamicsPart:
+        """All streams at their beginning, so that before and after compare."""
+        torch.manual_seed(0)
+        return DynamicsPart(model.dynamics, data, data, model.autoencoder, batch=4, seed=0)
+
+    before = mean_loss(fresh())
+    fitted(fresh(), tmp_path, 30)
+    assert mean_loss(fresh()) < 0.7 * before
+
+
+# --- data -------------------------------------------------------------------------------------------------------
+
+
+def test_encoded_episodes_lie_end_to_end_and_are_encoded_once(data: Path, model: Model, tmp_path: Path) -> None:
+    device = Ranks().device
+    first = load_latents(data, "train", model.autoencoder, device, tmp_path)
+    assert first.latents.shape == (2 * STEPS_PER_EPISODE, 16, 18, 32)
+    assert first.start.tolist() == [0, STEPS_PER_EPISODE] and first.length.tolist() == [STEPS_PER_EPISODE] * 2
+    stored = list(tmp_path.iterdir())
+    again = load_latents(data, "train", model.autoencoder, device, tmp_path)
+    assert torch.equal(first.latents, again.latents) and list(tmp_path.iterdir()) == stored
+    with torch.no_grad():
+        model.autoencoder.encoder.linear.weight.add_(0.1)
+    changed = load_latents(data, "train", model.autoencoder, device, tmp_path)
+    assert not torch.equal(first.latents, changed.latents)
+
+
+def test_without_data_training_says_how_to_get_some(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="genie-lite collect"):
+        episode_paths(tmp_path, "train")
+    with pytest.raises(DataError, match="genie-lite collect"):
+        main(Options(part="autoencoder", data=tmp_path / "nowhere", out=tmp_path / "out", budget="1s"))
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------
+
+
+class Guess:
+    """The smallest part: one number that must become `goal`."""
+
+    name = "guess"
+
+    def __init__(self, goal: float = 1.0) -> None:
+        self.module: nn.Module = nn.Linear(1, 1, bias=False)
+        self.goal = goal
+        nn.init.zeros_(self.module.weight)
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Squared error."""
+        loss = (self.module(torch.ones(1, 1, device=self.module.weight.device)) - self.goal).square().mean()
+        return loss, {"loss": loss.detach()}
+
+    def sheet(self, module: nn.Module, path: Path) -> None:
+        """Nothing to see."""
+
+
+def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    first = Guess()
+    assert fitted(first, tmp_path, 5)["steps"] == 5
+    weight = first.module.weight.item()
+    second = Guess()
+    seen: list[int] = []
+    loss = second.loss
+    second.loss = lambda progress: (seen.append(1), loss(progress))[1]
+    made = fitted(second, tmp_path, 9)
+    assert made["steps"] == 9 and len(seen) == 4
+    assert second.module.weight.item() > weight > 0
+
+
+def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
+    first, second = Guess(), Guess()
+    fitted(first, tmp_path, 5)
+    assert fitted(second, tmp_path, 5)["steps"] == 5
+    assert first.module.weight.item() == second.module.weight.item()
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "torn": lambda path: path.write_bytes(path.read_bytes()[:200]),
+    "empty": lambda path: path.write_bytes(b""),
+    "of another shape": lambda path: torch.save({"module": nn.Linear(2, 2).state_dict()}, path),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_training_state_that_cannot_be_used_is_said(kind: str, tmp_path: Path) -> None:
+    fitted(Guess(), tmp_path, 2)
+    DAMAGE[kind](tmp_path / "guess.resume.pt")
+    with pytest.raises(DataError, match="delete it to start anew"):
+        fitted(Guess(), tmp_path, 4)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        fitted(Guess(), tmp_path / "file" / "training", 2)
+
+
+def test_a_gradient_that_is_not_finite_is_left_out(tmp_path: Path) -> None:
+    part = Guess()
+    loss, calls = part.loss, []
+
+    def sometimes_broken(progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        calls.append(1)
+        value, shown = loss(progress)
+        return (value * float("nan") if len(calls) == 2 else value), shown
+
+    part.loss = sometimes_broken
+    fitted(part, tmp_path, 4)
+    assert 0 < part.module.weight.item() < 1
+
+
+@pytest.mark.parametrize(("budget", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400)])
+def test_a_budget_is_a_number_and_a_unit(budget: str, seconds: float) -> None:
+    assert Options(budget=budget).seconds == seconds
+
+
+@pytest.mark.parametrize("budget", ["", "6", "h", "soon", "-1h", "0s", "nanh", "3d"])
+def test_any_other_budget_is_wrong_usage(budget: str) -> None:
+    with pytest.raises(UsageError, match="90s, 30m or 6h"):
+        _ = Options(budget=budget).seconds
+
+
+# --- everything -------------------------------------------------------------------------------------------------
+
+
+def test_train_all_leaves_a_checkpoint_that_dreams(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Eight rollouts of five seconds only to look at them would take longer than all the training.
+    monkeypatch.setattr(DynamicsPart, "sheet", lambda self, module, path: None)
+    tiny = tiny_model()
+    for name in PARTS:
+        save_part(tmp_path / "tiny", tiny, name)
+    out = tmp_path / "out"
+    options = Options(data=data, out=out, budget="4s", batch=4, most_frames=40, start_from=tmp_path / "tiny")
+    assert main(options) == 0
+    model = load_model(out)
+    assert model.config == TINY and set(model.made) == set(ORDER)
+    assert all(made["steps"] > 0 and "held_out" in made for made in model.made.values())
+    assert all(torch.isfinite(value).all() for name in PARTS for value in model.part(name).state_dict().values())
+    assert (out / "training" / "autoencoder.png").stat().st_size > 0
+    engine = DreamEngine.load(EngineOptions(out, quality="144p", runtime="eager", dtype="fp32", threads=1))
+    first = engine.reset(biome("meadow"), 0)
+    assert engine.step(Action(forward=1)).image.shape == first.image.shape == (144, 256, 3)
+
+
+# --- several processes ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one process reports: gradients before and after averaging, agreement, weights shared and trained."""
+
+    gradients: list[float]
+    agreed: float
+    shared: float
+    trained: float
+
+
+def _one_of_two(rank: int, port: int, folder: str) -> None:
+    import os
+
+    os.environ.update(RANK=str(rank), LOCAL_RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    torch.set_num_threads(1)
+    ranks = Ranks()
+    module = nn.ModuleList([nn.Linear(1, 1), nn.Conv2d(1, 1, 1), nn.Linear(1, 1)])
+    for number, parameter in enumerate(module[:2].parameters()):
+        parameter.grad = torch.full_like(parameter, (rank + 1.0) * 10**number)
+    ranks.average_gradients(module)
+    gradients = [float(parameter.grad) for parameter in module[:2].parameters()]
+    part = Guess(goal=float(rank))
+    nn.init.constant_(part.module.weight, rank + 3.0)
+    ranks.share_weights(part.module)
+    shared = part.module.weight.item()
+    schedule = Schedule(seconds=1e6, steps=60, learning_rate=0.2, warmup_steps=1, ema=0.5)
+    fit(part, schedule, Path(folder) / str(rank), ranks, lambda ema, made: None)
+    seen = Seen(gradients, ranks.agree(float(rank + 7)), shared, part.module.weight.item())
+    (Path(folder) / f"{rank}.json").write_text(json.dumps(seen.__dict__))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="this PyTorch has no gloo")
+def test_two_processes_average_gradients_and_stay_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    torch.multiprocessing.spawn(_one_of_two, (port, str(tmp_path)), nprocs=2)
+    one, other = (Seen(**json.loads((tmp_path / f"{rank}.json").read_text())) for rank in (0, 1))
+    assert one == other
+    assert one.gradients == pytest.approx([1.5, 15, 150, 1500])
+    assert (one.agreed, one.shared) == (7.0, 3.0)
+    # One wants 0, the other 1: the mean gradient leads half-way.
+    assert one.trained == pytest.approx(0.5, abs=0.15)

@@ -1,0 +1,31 @@
+"""A model so small that tests can train and play it."""
+
+import torch
+
+from genie_lite.model.autoencoder import AutoencoderConfig
+from genie_lite.model.checkpoint import PARTS, Model, ModelConfig
+from genie_lite.model.motion import MotionConfig
+from genie_lite.model.unet import UNetConfig
+
+UNET = UNetConfig(channels=(8, 16, 32), down_blocks=(1, 1), middle_blocks=1, up_blocks=(1, 1), embedding=16)
+TINY = ModelConfig(
+    AutoencoderConfig(encoder_channels=8, frame_channels=8, head_channels=16, picture_channels=8, thumbnail_channels=8),
+    MotionConfig(channels=8, hidden=16),
+    UNET,
+    UNET,
+)
+
+
+def tiny_model(seed: int = 0) -> Model:
+    """Random weights."""
+    torch.manual_seed(seed)
+    return Model.new(TINY)
+
+
+def shaken(model: Model) -> Model:
+    """The model with the layers that start at zero set to something, so that every input has an effect."""
+    with torch.no_grad():
+        for name in PARTS:
+            for parameter in model.part(name).parameters():
+                parameter.add_(0.03 * torch.randn_like(parameter))
+    return model
