@@ -177,9 +177,7 @@ def opposite_keys(dream: Dream, world: Any, truths: Sequence[Truth], plan: Plan,
                 continue
             true = [branch(world, truth, start, [key] * plan.key_steps)[-1] for key in pair]
             if psnr(*true) < ALIKE:
-                right[name] += [
-                    psnr(films[k][-1], true[k]) > psnr(films[k][-1], true[1 - k]) for k in range(len(pair))
-                ]
+                right[name] += [psnr(films[k][-1], true[k]) > psnr(films[k][-1], true[1 - k]) for k in range(len(pair))]
     return right
 
 
@@ -189,9 +187,7 @@ def _film(dream: Dream, truth: Truth, start: int, actions: Sequence[Action]) -> 
     return np.stack([first.image, *(dream.engine.step(action).image for action in actions)])
 
 
-def minutes(
-    dream: Dream, autoencoder: Autoencoder, truths: Sequence[Truth], plan: Plan, track: Track
-) -> Samples:
+def minutes(dream: Dream, autoencoder: Autoencoder, truths: Sequence[Truth], plan: Plan, track: Track) -> Samples:
     """A minute of standing idle and a minute of walking on autopilot: does the picture hold?
 
     Idle: the last second against the first. Walking: edges in the last nine seconds relative to the first nine, and

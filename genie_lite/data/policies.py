@@ -213,9 +213,7 @@ def mirrored(out: list[Action], backwards: bool) -> Iterator[Action]:
     sign = -1.0 if backwards else 1.0
     moves, turns = [*reversed(out), IDLE], [IDLE, *reversed(out)]
     for move, turn in zip(moves, turns, strict=True):
-        yield replace(
-            move, forward=sign * move.forward, strafe=sign * move.strafe, turn=-turn.turn, look=-turn.look
-        )
+        yield replace(move, forward=sign * move.forward, strafe=sign * move.strafe, turn=-turn.turn, look=-turn.look)
 
 
 def _span(rng: np.random.Generator, shortest: float, longest: float) -> int:

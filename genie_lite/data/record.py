@@ -42,9 +42,7 @@ def record_episode(
             world.set_conditions(conditions)
         frame, _, terminated, truncated, info = world.step(action.to_array())
         ended = terminated or truncated
-    return Episode(
-        **tape.tensors(), world=name, seed=seed, split=split, policy=policy.name, recipe=recipe
-    )
+    return Episode(**tape.tensors(), world=name, seed=seed, split=split, policy=policy.name, recipe=recipe)
 
 
 class _Tape:

@@ -130,9 +130,7 @@ class DreamEngine:
             self._conditions = self._read_conditions(latent)
         return self._begin(latent.repeat(CONTEXT_FRAMES, 1, 1, 1), torch.zeros(1, 5, dtype=torch.float64))
 
-    def follow(
-        self, frames: NDArray[np.uint8], poses: NDArray[np.float64], conditions: Conditions, seed: int
-    ) -> Frame:
+    def follow(self, frames: NDArray[np.uint8], poses: NDArray[np.float64], conditions: Conditions, seed: int) -> Frame:
         """Takes a true past for its own, as if it had dreamed it: where a measured rollout begins.
 
         frames: uint8 (T, 144, 256, 3), oldest first; poses: (T, 5); conditions: those of the last frame. The last four
