@@ -115,7 +115,7 @@ def load_model(folder: Path, parts: tuple[str, ...] = PARTS) -> Model:
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
         except (SafetensorError, RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = " ".join(str(error).split())[:160]
             raise CheckpointError(f"{path} is damaged or belongs to another config ({reason})") from error
         digest.update(content)
         model.part(name).eval()
