@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +72,14 @@ def load_latents(folder: Path, split: str, autoencoder: Autoencoder, device: tor
     paths = episode_paths(folder, split)
     digest = hashlib.sha256("".join(f"{path} {path.stat().st_mtime_ns}" for path in paths).encode())
     for tensor in autoencoder.encoder.state_dict().values():
-        digest.update(tensor.cpu().bfloat16().view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.cpu().bfloat16().flatten().view(torch.uint8).numpy().tobytes())
     path = cache / f"{split}-{digest.hexdigest()[:16]}.safetensors"
     if not path.is_file():
         encoded = encode_episodes(paths, autoencoder, device)
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: getattr(encoded, name).cpu() for name in LatentSet.__slots__}, path.with_suffix(".tmp"))
-        path.with_suffix(".tmp").replace(path)
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        save_file({name: getattr(encoded, name).cpu().contiguous() for name in LatentSet.__slots__}, draft)
+        draft.replace(path)
     return LatentSet(**load_file(path, device=str(device)))
 
 

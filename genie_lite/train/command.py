@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tyro.conf import Positional
+
 from genie_lite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from genie_lite.model.checkpoint import Model
     from genie_lite.train.loop import Ranks
 
+Choice = Literal["all", "autoencoder", "thumbnail", "motion", "dynamics", "first_frame", "pictures"]
 ORDER = ("autoencoder", "thumbnail", "motion", "dynamics", "first_frame", "pictures")
 SHARES = {
     "autoencoder": 0.12, "thumbnail": 0.1, "motion": 0.04, "dynamics": 0.48, "first_frame": 0.16, "pictures": 0.1
@@ -25,7 +28,7 @@ SHARES = {
 class Options:
     """Train the model's parts from collected episodes. A stopped run goes on where it was."""
 
-    part: Literal["all", "autoencoder", "thumbnail", "motion", "dynamics", "first_frame", "pictures"] = "all"
+    part: Positional[Choice] = "all"
     """Which part; `all` trains them in this order, each on its share of the budget. Thumbnail and pictures are heads
     of the autoencoder."""
     data: Path = Path("data/landscape")
@@ -41,7 +44,7 @@ class Options:
     start_from: Path | None = None
     """A checkpoint whose weights the new one begins with."""
     most_frames: int = 0
-    """Frames the autoencoder is trained on; 0 picks 20,000 on a CPU, 80,000 on a GPU."""
+    """Frames the autoencoder is trained on; 0 picks 10,000 on a CPU, 80,000 on a GPU."""
     seed: int = 0
     """Seed of initial weights and batches."""
 
