@@ -84,7 +84,7 @@ class DynamicsPart:
         # The frame head's linear map turns a latent's error into pixels at next to no cost.
         pixel_error = F.conv2d(error, self.autoencoder.frame.linear.weight).float().abs().mean((1, 2, 3))
         total = (weight * (latent_error + PIXEL_WEIGHT * pixel_error)).mean()
-        shown = {"fresh": latent_error[fresh].mean(), "old": latent_error[~fresh].mean(), "pixel": pixel_error.mean()}
+        shown = {"fresh": _mean(latent_error, fresh), "old": _mean(latent_error, ~fresh), "pixel": pixel_error.mean()}
         streams.push(drawn.detach())
         streams.end = torch.where(time[:, 0] > 0, streams.row, streams.end)
         self._restart(streams.finished(), progress)
@@ -97,6 +97,11 @@ class DynamicsPart:
         for latents, truth in rollout(module, self.held_out, self.autoencoder, 8, 120, True, keep=(1, 24, 72, 120)):
             rows += [self.autoencoder.decode(truth), self.autoencoder.decode(latents)]
         save_sheet(rows, path)
+
+
+def _mean(values: Tensor, of: Tensor) -> Tensor:
+    """Mean of the values `of` (bool) is true of; 0 where there is none."""
+    return (values * of).sum() / of.sum().clamp_min(1)
 
 
 @torch.no_grad()
