@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from genie_lite.actions import ACTION_DIM, PITCH_LIMIT
 from genie_lite.conditions import CONDITIONS_DIM
-from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS
+from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, Encoder
 from genie_lite.model.motion import MOTION_DIM
 from genie_lite.model.unet import UNet, UNetConfig
 
@@ -23,18 +23,35 @@ _VECTOR = ACTION_DIM + MOTION_DIM + 1 + CONDITIONS_DIM + 2
 
 
 class Dynamics(nn.Module):
-    """Next latent from the last four, the memory hint, and a vector (see `dynamics_vector`)."""
+    """Next latent from the last four, the memory hint, and a vector (see `dynamics_vector`).
+
+    The U-Net draws a change to a base that needs no learning: the last latent, or what the encoder's linear map makes
+    of the hint. How far each cell and channel trusts the hint is drawn as well.
+    """
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.unet = UNet(config, LATENT_CHANNELS * (CONTEXT_FRAMES + 1) + _HINT_CHANNELS, LATENT_CHANNELS, _VECTOR)
+        self.unet = UNet(config, LATENT_CHANNELS * (CONTEXT_FRAMES + 1) + _HINT_CHANNELS, 2 * LATENT_CHANNELS, _VECTOR)
+        self.from_hint = nn.Conv2d(48, LATENT_CHANNELS, 1)
+
+    @torch.no_grad()
+    def start_from(self, encoder: Encoder) -> None:
+        """Takes the encoder's linear map for hints, whose pixels stand for 2x2 of a frame's."""
+        source, target = encoder.linear, self.from_hint
+        assert source.bias is not None and target.bias is not None
+        small = source.weight.reshape(LATENT_CHANNELS, 4, 2, 4, 2, 3).sum((2, 4)).permute(0, 3, 1, 2)
+        target.weight.copy_(small.reshape(LATENT_CHANNELS, 48, 1, 1))
+        target.bias.copy_(source.bias)
 
     def forward(self, noisy: Tensor, context: Tensor, hint: Tensor, vector: Tensor) -> Tensor:
         """noisy: B 16 18 32; context: B 64 18 32, oldest first; hint: B 4 72 128; vector: B 32. Returns B 16 18 32."""
-        inputs = torch.cat([noisy, context, F.pixel_unshuffle(hint, 4)], 1)
-        change = self.unet(inputs, vector)
-        return (context[:, -LATENT_CHANNELS:] + change).clamp(-LATENT_BOUND, LATENT_BOUND)
+        seen = F.pixel_unshuffle(hint, 4)
+        change, trust = self.unet(torch.cat([noisy, context, seen], 1), vector).chunk(2, dim=1)
+        last = context[:, -LATENT_CHANNELS:]
+        known = seen[:, 48:].mean(1, keepdim=True) * torch.sigmoid(trust)
+        base = last + known * (self.from_hint(seen[:, :48]) - last)
+        return (base + change).clamp(-LATENT_BOUND, LATENT_BOUND)
 
 
 def dynamics_vector(

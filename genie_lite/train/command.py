@@ -151,5 +151,7 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
         return walk, lambda: motion.evaluate_motion(unseen)
     if name == "first_frame":
         return first_frame.FirstFramePart(model.first_frame, data, net, 2 * batch, seed), dict
+    if name not in model.made:
+        model.dynamics.start_from(net.encoder)
     dream = dynamics.DynamicsPart(model.dynamics, data, held, net, batch, seed)
     return dream, lambda: dynamics.evaluate_dynamics(model.dynamics, held, net, min(32, len(held.start)))
