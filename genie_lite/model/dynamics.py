@@ -62,7 +62,11 @@ def dynamics_vector(
 
 
 class FirstFrame(nn.Module):
-    """The first latent of a world from conditions alone: the same kind of flow, run for many steps, once."""
+    """The first latent of a world from conditions alone: the same kind of flow, run for many steps, once.
+
+    The U-Net corrects what is best for white noise of unit variance, which spares it from learning to copy its input
+    (the preconditioning of Karras et al. 2022, for this flow's mixing).
+    """
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -75,5 +79,7 @@ class FirstFrame(nn.Module):
     def forward(self, noisy: Tensor, conditions: Tensor, time: Tensor) -> Tensor:
         """noisy: B 16 18 32; conditions: B 18; time: B 1. Returns the clean latent B 16 18 32."""
         position = self.position.expand(noisy.shape[0], -1, -1, -1)
-        clean = self.unet(torch.cat([noisy, position.to(noisy.dtype)], 1), torch.cat([conditions, time], 1))
-        return clean.clamp(-LATENT_BOUND, LATENT_BOUND)
+        drawn = self.unet(torch.cat([noisy, position.to(noisy.dtype)], 1), torch.cat([conditions, time], 1))
+        t = time[:, :, None, None]
+        power = t.square() + (1 - t).square()
+        return (noisy * t / power + drawn * (1 - t) / power.sqrt()).clamp(-LATENT_BOUND, LATENT_BOUND)
