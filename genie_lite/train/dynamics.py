@@ -19,8 +19,8 @@ from genie_lite.train.streams import Streams
 SHORT_SHARE = 0.4
 """Share of streams that only live one or two frames: true history, noise on the context, all flow times."""
 
-LONGEST = 120
-"""Frames of the longest rollouts in training, reached half-way through it."""
+LONGEST = 40
+"""Frames of the longest rollouts, reached at the end of training: a stream that has long been lost teaches nothing."""
 
 CONTEXT_NOISE = 0.4
 """Largest noise on context latents, in standard deviations."""
@@ -57,7 +57,7 @@ class DynamicsPart:
         if n == 0:
             return
         u = torch.rand(n, device=which.device)
-        longest = 2 + (LONGEST - 2) * min(1.0, 2 * progress)
+        longest = 2 + (LONGEST - 2) * progress
         long = torch.exp(u * torch.log(torch.tensor(longest, device=which.device))).long() + 1
         streams.begin(which, torch.where(self.short[which], 1 + (u < 0.3).long(), long))
         streams.memory_on[which] = torch.rand(n, device=which.device) >= WITHOUT_MEMORY
@@ -78,7 +78,7 @@ class DynamicsPart:
             given["action"], given["motion"], given["pitch"], given["conditions"], time, noise_level[:, None]
         )
         drawn = self.module(noisy, context, given["hint"], vector).float()
-        weight = (1 + streams.age.float()).pow(-0.25)
+        weight = (1 + streams.age.float()).rsqrt()
         error = drawn - truth
         latent_error = error.square().mean((1, 2, 3))
         # The frame head's linear map turns a latent's error into pixels at next to no cost.
