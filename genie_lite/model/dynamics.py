@@ -50,8 +50,18 @@ class Dynamics(nn.Module):
         change, trust = self.unet(torch.cat([noisy, context, seen], 1), vector).chunk(2, dim=1)
         last = context[:, -LATENT_CHANNELS:]
         known = seen[:, 48:].mean(1, keepdim=True) * torch.sigmoid(trust)
-        base = last + known * (self.from_hint(seen[:, :48]) - last)
+        base = last + known * (self.from_hint(_filled(seen)) - last)
         return (base + change).clamp(-LATENT_BOUND, LATENT_BOUND)
+
+
+def _filled(seen: Tensor) -> Tensor:
+    """The 4x4 pixels of each cell of a hint (B 64 18 32), unknown ones in the mean colour of the known: B 48 18 32.
+
+    Left at zero they would be grey, and grey at the rim of what is known would creep inwards frame by frame.
+    """
+    colours, known = seen[:, :48].unflatten(1, (3, 16)), seen[:, None, 48:]
+    mean = colours.sum(2, keepdim=True) / known.sum(2, keepdim=True).clamp_min(1)
+    return (colours + (1 - known) * mean).flatten(1, 2)
 
 
 def dynamics_vector(
