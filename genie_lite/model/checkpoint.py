@@ -16,7 +16,8 @@ from torch import nn
 
 from genie_lite.errors import CheckpointError, OutputError
 from genie_lite.model.autoencoder import Autoencoder, AutoencoderConfig
-from genie_lite.model.dynamics import Dynamics, FirstFrame
+from genie_lite.model.dynamics import Dynamics
+from genie_lite.model.first_frame import FirstFrame
 from genie_lite.model.motion import Motion, MotionConfig
 from genie_lite.model.unet import UNetConfig
 

@@ -69,27 +69,3 @@ def dynamics_vector(
 ) -> Tensor:
     """Joins action B 6, motion B 5, pitch B 1 (radians), conditions B 18, flow time B 1, context noise B 1: B 32."""
     return torch.cat([action, motion, pitch / PITCH_LIMIT, conditions, time, context_noise], 1)
-
-
-class FirstFrame(nn.Module):
-    """The first latent of a world from conditions alone: the same kind of flow, run for many steps, once.
-
-    The U-Net corrects what is best for white noise of unit variance, which spares it from learning to copy its input
-    (the preconditioning of Karras et al. 2022, for this flow's mixing).
-    """
-
-    def __init__(self, config: UNetConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.unet = UNet(config, LATENT_CHANNELS + 2, LATENT_CHANNELS, CONDITIONS_DIM + 1)
-        rows, columns = torch.meshgrid(torch.linspace(-1, 1, 18), torch.linspace(-1, 1, 32), indexing="ij")
-        self.position: Tensor
-        self.register_buffer("position", torch.stack([rows, columns])[None], persistent=False)
-
-    def forward(self, noisy: Tensor, conditions: Tensor, time: Tensor) -> Tensor:
-        """noisy: B 16 18 32; conditions: B 18; time: B 1. Returns the clean latent B 16 18 32."""
-        position = self.position.expand(noisy.shape[0], -1, -1, -1)
-        drawn = self.unet(torch.cat([noisy, position.to(noisy.dtype)], 1), torch.cat([conditions, time], 1))
-        t = time[:, :, None, None]
-        power = t.square() + (1 - t).square()
-        return (noisy * t / power + drawn * (1 - t) / power.sqrt()).clamp(-LATENT_BOUND, LATENT_BOUND)

@@ -150,7 +150,11 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
         unseen = motion.MotionPart(model.motion, held, net, 2 * batch, seed)
         return walk, lambda: motion.evaluate_motion(unseen)
     if name == "first_frame":
-        return first_frame.FirstFramePart(model.first_frame, data, net, 2 * batch, seed), dict
+        start = first_frame.FirstFramePart(model.first_frame, data, net, 2 * batch, seed)
+        if name not in model.made:
+            some = start.level[:: max(1, len(start.level) // 4000)]
+            model.first_frame.start_from(data.latents[some], data.conditions[some])
+        return start, dict
     if name not in model.made:
         model.dynamics.start_from(net.encoder)
     dream = dynamics.DynamicsPart(model.dynamics, data, held, net, batch, seed)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from genie_lite.conditions import BIOMES, biome
 from genie_lite.model.autoencoder import Autoencoder
-from genie_lite.model.dynamics import FirstFrame
+from genie_lite.model.first_frame import FirstFrame
 from genie_lite.model.sampler import sample, seeded_noise
 from genie_lite.train.clips import LatentSet
 from genie_lite.train.sheets import save_sheet
