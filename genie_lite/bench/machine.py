@@ -32,11 +32,11 @@ class Card:
 
 
 def environment_card(info: EngineInfo) -> Card:
-    """The card of this process; call it once the engine is loaded, which sets the threads."""
+    """The card of this process and the engine in it."""
     return Card(
         cpu=cpu_name(),
         cores=available_cores(),
-        threads=torch.get_num_threads(),
+        threads=info.threads,
         memory_gb=round(psutil.virtual_memory().total / 1e9, 1),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),

@@ -52,6 +52,7 @@ class EngineInfo:
     runtime: str = "none"
     memory: bool = False
     denoising_steps: int = 0
+    threads: int = 1
 
 
 class Engine(Protocol):

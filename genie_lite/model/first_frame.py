@@ -37,7 +37,7 @@ class FirstFrame(nn.Module):
         self.register_buffer("variance", torch.zeros(AXES))
 
     @torch.no_grad()
-    def start_from(self, latents: Tensor, conditions: Tensor, ridge: float = 0.02) -> None:
+    def start_from(self, latents: Tensor, conditions: Tensor, ridge: float = 0.003) -> None:
         """Fits the Gaussian: ridge regression of latents (N 16 18 32) on conditions (N 18), and the residual's axes."""
         x, features = latents.float().flatten(1), _features(conditions)
         within = features.T @ features + ridge * len(x) * torch.eye(_FEATURES, device=x.device)
