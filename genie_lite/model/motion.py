@@ -15,6 +15,9 @@ from genie_lite.model.autoencoder import LATENT_CHANNELS
 WALK_STEP = 4.5 / STEPS_PER_SECOND
 """Metres a walking step covers: the unit of all displacements inside the model."""
 
+FASTEST = 2.5
+"""WALK_STEPs a step can cover along any axis: running is 2. Without a bound, errors feed on the past displacements."""
+
 PAST_MOTIONS = 4
 """Displacements of the last steps, oldest first: they tell standing from falling."""
 
@@ -57,7 +60,7 @@ class Motion(nn.Module):
         Returns B 3: forward, right, up in WALK_STEPs, relative to the heading after the action's turn.
         """
         x = self.net(torch.cat([latent, F.pixel_unshuffle(log_depth, 4)], 1)).flatten(1)
-        return self.out(torch.cat([x, action, past, pitch / PITCH_LIMIT], 1))
+        return self.out(torch.cat([x, action, past, pitch / PITCH_LIMIT], 1)).clamp(-FASTEST, FASTEST)
 
 
 def advance(pose: Tensor, action: Tensor, displacement: Tensor) -> Tensor:
