@@ -87,11 +87,6 @@ def patchify(picture: Tensor, patch: int) -> Tensor:
     return patches.reshape(b, patch * patch * 3, h, w)
 
 
-def parameter_count(module: nn.Module) -> int:
-    """Number of trained values."""
-    return sum(p.numel() for p in module.parameters())
-
-
 def to_unit(image: Tensor) -> Tensor:
     """uint8 [0, 255] -> float32 [-1, 1], any shape."""
     return image.to(torch.float32) / 127.5 - 1
