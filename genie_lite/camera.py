@@ -20,6 +20,9 @@ VERTICAL_FOV = math.radians(60)
 NEAR, FAR = 0.25, 512.0
 """Depth range in metres; the sky is at FAR."""
 
+EYE_HEIGHT = 1.7
+"""Metres of the eye above the ground it stands on."""
+
 TAN_Y = math.tan(VERTICAL_FOV / 2)
 TAN_X = TAN_Y * 16 / 9
 """Half extents of the picture at depth 1."""

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tiny import with_examples
 
 from genie_lite.actions import IDLE, Action
 from genie_lite.bench.coherence import Options, main
@@ -29,6 +30,7 @@ from genie_lite.engine.protocol import Frame
 from genie_lite.errors import CheckpointError, RenderError, UsageError
 from genie_lite.model.autoencoder import AutoencoderConfig
 from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, load_model, save_part
+from genie_lite.model.first_frame import FirstFrameConfig
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import SpatialMemory, clamp_thumbnail
 from genie_lite.model.motion import MotionConfig
@@ -36,7 +38,7 @@ from genie_lite.model.unet import UNetConfig
 from genie_lite.worlds import make_world
 
 TINY_UNET = UNetConfig(channels=(32, 32, 32), embedding=16)
-TINY = ModelConfig(AutoencoderConfig(16, 16, 16, 16, 1, 16), MotionConfig(16, 16), TINY_UNET, TINY_UNET)
+TINY = ModelConfig(AutoencoderConfig(16, 16, 16, 16, 1, 16), MotionConfig(16, 16), TINY_UNET, FirstFrameConfig(8))
 TINY_PLAN = Plan(
     episodes=2, history=8, horizon=24, next_frames=2, pictures=1, key_steps=2, minute=8, minute_worlds=1,
     minute_worlds_no_memory=1,
@@ -48,9 +50,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model of random weights whose dynamics and first frame draw something."""
     folder = tmp_path_factory.mktemp("checkpoint")
     torch.manual_seed(0)
-    model = Model.new(TINY)
-    for network in (model.dynamics, model.first_frame):
-        torch.nn.init.normal_(network.unet.out.weight, std=0.05)
+    model = with_examples(Model.new(TINY))
+    torch.nn.init.normal_(model.dynamics.unet.out.weight, std=0.05)
     last = model.autoencoder.thumbnail.out.bias
     assert last is not None
     last.data[-16:] = 0.5  # everything is some ten metres away
@@ -145,10 +146,10 @@ def test_memory_after_follow_shows_the_true_past(checkpoint: Path) -> None:
     frames, poses = past(12)
     dream.follow(frames, poses, biome("snow"), 5)
     frame = dream.step(IDLE)
+    path = torch.from_numpy(poses)
     with torch.inference_mode():
         latents = model.autoencoder.encode(to_unit(torch.from_numpy(frames).permute(0, 3, 1, 2)))
-        thumbnails = clamp_thumbnail(model.autoencoder.thumbnail(latents))
-        path = torch.from_numpy(poses)
+        thumbnails = clamp_thumbnail(model.autoencoder.thumbnail(latents, path[:, 4:5].float()))
         memory = SpatialMemory(1, 256, torch.device("cpu"))
         for slot, index in enumerate((0, 3, 6, 9)):  # a metre apart at least, as in play
             memory.store(torch.tensor([slot]), thumbnails[[index]], path[[index]], torch.tensor([True]))

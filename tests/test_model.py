@@ -35,14 +35,14 @@ def test_every_part_keeps_its_shapes() -> None:
     assert model.autoencoder.encode(torch.rand(2, 3, 144, 256)).shape == latent.shape
     for size, (width, height) in PICTURE_SIZES.items():
         assert model.autoencoder.decode(latent, size).shape == (2, 3, height, width)
-    assert model.autoencoder.thumbnail(latent).shape == (2, 4, 72, 128)
+    assert model.autoencoder.thumbnail(latent, torch.zeros(2, 1)).shape == (2, 4, 72, 128)
     assert model.autoencoder.conditions(latent).shape == (2, 18)
     depth, past, one = torch.rand(2, 1, 72, 128), torch.zeros(2, 12), torch.zeros(2, 1)
     assert model.motion(latent, depth, torch.zeros(2, 6), past, one).shape == (2, 3)
     vector = dynamics_vector(torch.zeros(2, 6), torch.zeros(2, 5), one, torch.zeros(2, 18), one, one)
     context = latent.repeat(1, 4, 1, 1)
     assert model.dynamics(latent, context, empty_hint(2, CPU), vector).shape == latent.shape
-    assert model.first_frame(latent, torch.zeros(2, 18), one).shape == latent.shape
+    assert model.first_frame(latent, torch.zeros(2, 18)).shape == latent.shape
 
 
 @torch.no_grad()
@@ -166,6 +166,8 @@ def test_the_nearest_view_wins_whatever_the_order() -> None:
     for views in ([near, far], [far, near]):
         hint = splatted(views, [pose(), pose()], pose())
         assert (hint[0] - 0.8).abs().max() < 1e-6
+    alike = splatted([view(5.0, torch.tensor(0.3)), near], [pose(), pose()], pose())
+    assert (alike[0] - 0.3).abs().max() < 1e-6, "of two views about as near, the first"
     unseen = splatted([near, far], [pose(), pose()], pose(), used=[False, True])
     assert (unseen[0] + 0.8).abs().max() < 1e-6
 

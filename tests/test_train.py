@@ -28,7 +28,7 @@ from genie_lite.train.autoencoder import AutoencoderPart, PicturesPart, Thumbnai
 from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
 from genie_lite.train.command import ORDER, Options, main
 from genie_lite.train.dynamics import DynamicsPart
-from genie_lite.train.first_frame import FirstFramePart
+from genie_lite.train.first_frame import fit_first_frame
 from genie_lite.train.loop import Part, Ranks, Schedule, fit
 from genie_lite.train.motion import MotionPart
 
@@ -70,7 +70,6 @@ def fitted(part: Part, folder: Path, steps: int) -> dict[str, Any]:
     return fit(part, schedule, folder, Ranks(), lambda ema, made: None)
 
 
-@torch.no_grad()
 def mean_loss(part: Part) -> float:
     torch.manual_seed(1)
     return sum(float(part.loss(0.0)[0]) for _ in range(6)) / 6
@@ -105,11 +104,20 @@ def test_motions_loss_falls(model: Model, latents: LatentSet, tmp_path: Path) ->
     assert mean_loss(part) < 0.7 * before
 
 
-def test_the_first_frames_loss_falls(model: Model, latents: LatentSet, tmp_path: Path) -> None:
-    part = FirstFramePart(model.first_frame, latents, model.autoencoder, batch=8, seed=0)
-    before = mean_loss(part)
-    fitted(part, tmp_path, 30)
-    assert mean_loss(part) < 0.8 * before
+def test_the_first_frame_keeps_only_level_open_views(model: Model, latents: LatentSet) -> None:
+    bias = model.autoencoder.thumbnail.out.bias
+    assert bias is not None
+    bias.data[-16:] = 1.0  # far away everywhere
+    poses = latents.poses.clone()
+    poses[:, 4] = 0.5
+    poses[8, 4] = poses[16, 4] = 0.05
+    found = fit_first_frame(model.first_frame, replace(latents, poses=poses), model.autoencoder)
+    assert found == {"views": 2, "kept": 8}
+    kept = {tuple(example.flatten()[:4].tolist()) for example in model.first_frame.examples}
+    assert kept == {tuple(latents.latents[row].float().flatten()[:4].tolist()) for row in (8, 16)}
+    bias.data[-16:] = -1.0  # a wall before every eye
+    with pytest.raises(DataError, match="collect more"):
+        fit_first_frame(model.first_frame, latents, model.autoencoder)
 
 
 def test_the_dynamics_learns_a_world_that_flips_each_frame(model: Model, latents: LatentSet, tmp_path: Path) -> None:
@@ -253,7 +261,8 @@ def test_train_all_leaves_a_checkpoint_that_dreams(data: Path, tmp_path: Path, m
     assert main(options) == 0
     model = load_model(out)
     assert model.config == TINY and set(model.made) == set(ORDER)
-    assert all(made["steps"] > 0 and "held_out" in made for made in model.made.values())
+    trained = [made for name, made in model.made.items() if name != "first_frame"]
+    assert all(made["steps"] > 0 and "held_out" in made for made in trained)
     assert all(torch.isfinite(value).all() for name in PARTS for value in model.part(name).state_dict().values())
     assert (out / "training" / "autoencoder.png").stat().st_size > 0
     engine = DreamEngine.load(EngineOptions(out, quality="144p", runtime="eager", dtype="fp32", threads=1))

@@ -2,8 +2,10 @@
 
 import torch
 
+from genie_lite.conditions import BIOMES, biome
 from genie_lite.model.autoencoder import AutoencoderConfig
 from genie_lite.model.checkpoint import PARTS, Model, ModelConfig
+from genie_lite.model.first_frame import FirstFrameConfig
 from genie_lite.model.motion import MotionConfig
 from genie_lite.model.unet import UNetConfig
 
@@ -12,14 +14,21 @@ TINY = ModelConfig(
     AutoencoderConfig(encoder_channels=8, frame_channels=8, head_channels=16, picture_channels=8, thumbnail_channels=8),
     MotionConfig(channels=8, hidden=16),
     UNET,
-    UNET,
+    FirstFrameConfig(examples=8),
 )
 
 
 def tiny_model(seed: int = 0) -> Model:
     """Random weights."""
     torch.manual_seed(seed)
-    return Model.new(TINY)
+    return with_examples(Model.new(TINY))
+
+
+def with_examples(model: Model) -> Model:
+    """Gives the first frame an example, of noise, for every biome."""
+    asked = torch.stack([torch.from_numpy(biome(name).to_array()) for name in BIOMES])
+    model.first_frame.fit(torch.randn(len(asked), 16, 18, 32), asked)
+    return model
 
 
 def shaken(model: Model) -> Model:

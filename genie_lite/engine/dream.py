@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from genie_lite.actions import Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
-from genie_lite.conditions import CONDITIONS_DIM, Conditions
+from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import EngineInfo, Frame, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import ImageError, UsageError
@@ -31,7 +31,6 @@ from genie_lite.model.sampler import sample, seeded_noise
 from genie_lite.timing import Stopwatch
 
 MEMORY_SLOTS = 256
-FIRST_FRAME_STEPS = 24
 FRAME_BUDGET_MS = 36.0
 """What `--quality auto` lets a step cost, so that drawing the window still fits into 1/24 s."""
 
@@ -86,8 +85,7 @@ class DreamEngine:
         action, past, one = torch.zeros(1, 6), torch.zeros(1, 3 * PAST_MOTIONS), torch.zeros(1, 1)
         self._motion = self._compile(model.motion, latent, hint[:, :1], action, past, one)
         self._dynamics = self._compile(model.dynamics, latent, context, hint, vector)
-        self._first_frame = self._compile(model.first_frame, latent, torch.zeros(1, CONDITIONS_DIM), one)
-        self._thumbnail = self._compile(model.autoencoder.thumbnail, latent)
+        self._thumbnail = self._compile(model.autoencoder.thumbnail, latent, one)
         self._seed = self._index = 0
         self._conditions: Conditions | None = None
         self._context: Tensor
@@ -169,7 +167,7 @@ class DreamEngine:
                 self._latent = self._dream(act, motion, pose, hint)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
             with watch.stage("decode"):
-                self._thumb = clamp_thumbnail(self._thumbnail(self._latent))
+                self._thumb = self._thumbnail_of(self._latent, pose)
                 image = self._paint(self._latent)
         self._pose = pose
         return self._frame(image, hint if self._options.memory else None, watch)
@@ -183,8 +181,7 @@ class DreamEngine:
 
     def _draw_first(self, conditions: Conditions) -> Tensor:
         vector = torch.from_numpy(conditions.to_array())[None]
-        noise = seeded_noise(self._seed, 0)
-        return sample(lambda x, t: self._first_frame(x, vector, t), noise, FIRST_FRAME_STEPS, shift=2.0)
+        return self._model.first_frame(seeded_noise(self._seed, 0), vector)
 
     def _begin(self, context: Tensor, pose: Tensor) -> Frame:
         """Forgets everything but these last latents (4 16 18 32, oldest first) and the pose (1 5); draws the last."""
@@ -195,7 +192,7 @@ class DreamEngine:
         self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
         watch = Stopwatch()
         with watch.stage("decode"):
-            self._thumb = clamp_thumbnail(self._thumbnail(self._latent))
+            self._thumb = self._thumbnail_of(self._latent, pose)
             image = self._paint(self._latent)
         return self._frame(image, None, watch)
 
@@ -238,7 +235,11 @@ class DreamEngine:
                 kept.append(index)
         with torch.inference_mode():
             for latent, index in zip(self._encode(frames[kept]) if kept else (), kept, strict=True):
-                self._remember(clamp_thumbnail(self._thumbnail(latent[None])), path[index])
+                self._remember(self._thumbnail_of(latent[None], path[index]), path[index])
+
+    def _thumbnail_of(self, latent: Tensor, pose: Tensor) -> Tensor:
+        """The RGB-D thumbnail (1 4 72 128) of a latent seen from a pose (1 5)."""
+        return clamp_thumbnail(self._thumbnail(latent, pose[:, 4:5].float()))
 
     def _remember(self, thumbnail: Tensor, pose: Tensor) -> None:
         slot = torch.tensor([self._stored % MEMORY_SLOTS])

@@ -3,6 +3,7 @@ thumbnail and conditions. Frames are float B 3 144 256 in [-1, 1]; latents have 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genie_lite.camera import EYE_HEIGHT, FAR, NEAR, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.model.layers import ResidualBlock, SeparableBlock, patchify, unpatch, zero
 
@@ -143,13 +145,13 @@ class PictureHead(nn.Module):
 
 
 class ThumbnailHead(nn.Module):
-    """Latent -> RGB-D thumbnail, which spatial memory needs of every frame. Depth is read with a wide view: how far a
-    patch of grass is depends on where the horizon lies."""
+    """Latent -> RGB-D thumbnail, which spatial memory needs of every frame. Depth is a correction to that of level
+    ground, read with a wide view: how far a patch of grass is depends on where the horizon lies."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.linear = nn.Conv2d(LATENT_CHANNELS, 48, 1)
-        self.stem = nn.Conv2d(LATENT_CHANNELS, channels, 3, padding=1)
+        self.stem = nn.Conv2d(LATENT_CHANNELS + 16, channels, 3, padding=1)
         self.shrink1 = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
         self.block1 = ResidualBlock(channels)
         self.shrink2 = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
@@ -158,16 +160,26 @@ class ThumbnailHead(nn.Module):
         self.out = nn.Conv2d(channels, 64, 1)
         zero(self.out)
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """B 16 18 32 -> B 4 72 128: RGB about [-1, 1], log-depth about [0, 1]."""
-        x0 = self.stem(latent)
+    def forward(self, latent: Tensor, pitch: Tensor) -> Tensor:
+        """B 16 18 32, pitch B 1 in radians -> B 4 72 128: RGB about [-1, 1], log-depth about [0, 1]."""
+        level = level_ground(pitch.float()).to(latent.dtype)
+        x0 = self.stem(torch.cat([latent, F.pixel_unshuffle(level, 4)], 1))
         x1 = self.block1(self.shrink1(F.silu(x0)))
         x2 = self.block2(self.shrink2(F.silu(x1)))
         x1 = x1 + F.interpolate(x2, size=x1.shape[-2:])
         x0 = self.block0(x0 + F.interpolate(x1, size=x0.shape[-2:]))
         drawn = F.pixel_shuffle(self.out(F.silu(x0)), 4)
         colours = drawn[:, :3] + F.pixel_shuffle(self.linear(latent), 4)
-        return torch.cat([colours, drawn[:, 3:]], 1)
+        return torch.cat([colours, drawn[:, 3:] + level], 1)
+
+
+def level_ground(pitch: Tensor) -> Tensor:
+    """Log-depth of level ground, and of the sky above it, for an eye at standing height: pitch B 1 -> B 1 72 128."""
+    up = (1 - (torch.arange(THUMB_HEIGHT, device=pitch.device) + 0.5) / THUMB_HEIGHT * 2) * TAN_Y
+    fall = -(up * pitch.cos() + pitch.sin())
+    depth = EYE_HEIGHT / fall.clamp_min(EYE_HEIGHT / FAR)
+    level = (depth / NEAR).log() / math.log(FAR / NEAR)
+    return level.clamp_min(0)[:, None, :, None].expand(-1, -1, -1, THUMB_WIDTH)
 
 
 class ConditionsHead(nn.Module):

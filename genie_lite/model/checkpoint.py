@@ -17,7 +17,7 @@ from torch import nn
 from genie_lite.errors import CheckpointError, OutputError
 from genie_lite.model.autoencoder import Autoencoder, AutoencoderConfig
 from genie_lite.model.dynamics import Dynamics
-from genie_lite.model.first_frame import FirstFrame
+from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
 from genie_lite.model.motion import Motion, MotionConfig
 from genie_lite.model.unet import UNetConfig
 
@@ -32,7 +32,7 @@ class ModelConfig:
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     motion: MotionConfig = MotionConfig()
     dynamics: UNetConfig = UNetConfig()
-    first_frame: UNetConfig = UNetConfig(channels=(64, 128, 256), down_blocks=(1, 2), middle_blocks=3, up_blocks=(2, 2))
+    first_frame: FirstFrameConfig = FirstFrameConfig()
 
 
 @dataclass(slots=True)

@@ -1,61 +1,109 @@
-"""The first latent of a world from conditions alone: a flow like the dynamics', run for many steps, once."""
+"""The first latent of a world from conditions alone: a flow whose denoiser needs no network.
+
+The best denoiser for a set of examples is known: their mean, each weighted by how well it explains the noisy latent.
+Judged cell by cell in a window that shrinks as the noise falls, no example wins everywhere, and what comes out is a
+place that none of them shows, composed of parts that fit each other: the local score machine of Kamb and Ganguli
+(2024, An analytic theory of creativity in convolutional diffusion models).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from genie_lite.conditions import BIOMES, CONDITIONS_DIM
 from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH
-from genie_lite.model.unet import UNet, UNetConfig
+from genie_lite.model.sampler import sample
 
-AXES = 192
-"""Principal axes of whole latents that the Gaussian base knows."""
+STEPS = 16
+NEAREST = 64
+"""Examples with the likest conditions that take part in one drawing."""
 
-_SIZE = LATENT_CHANNELS * LATENT_HEIGHT * LATENT_WIDTH
+SHIFTS = (-8, 0, 8)
+"""Columns by which each example is also moved to the side."""
+
+WINDOWS = ((0.35, (35, 15), 480.0), (0.6, (9, 9), 160.0), (1.0, (5, 5), 64.0))
+"""Until which flow time a window of (rows, columns) is looked through, and how many numbers of it count as independent:
+fewer than it has, for neighbours tell much the same."""
+
+STRICTNESS = 8.0
+"""How much a step away from the conditions asked for costs, in units of log-probability."""
+
 _FEATURES = CONDITIONS_DIM + 2 * len(BIOMES) + 1
+# What the eye notices first counts most: biome and hour, then fog and falling water.
+_WEIGHT = (2.0,) * (len(BIOMES) + 2) + (1.2, 0.8, 0.8, 0.6, 0.6, 0.6, 0.4, 0.6)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFrameConfig:
+    """How many example latents the part keeps (18 KB each)."""
+
+    examples: int = 1024
 
 
 class FirstFrame(nn.Module):
-    """Denoises in two parts: what is best for a Gaussian with a mean that depends on the conditions and AXES principal
-    axes, which is known in closed form, and a U-Net's correction. The Gaussian alone gives sky, horizon and ground in
-    the right colours; what has shape is the U-Net's to add.
-    """
+    """Example latents with their conditions, and a linear map from conditions to each row's mean latent, by which an
+    example's colours are moved to the conditions asked for."""
 
-    def __init__(self, config: UNetConfig) -> None:
+    def __init__(self, config: FirstFrameConfig) -> None:
         super().__init__()
         self.config = config
-        self.unet = UNet(config, 2 * LATENT_CHANNELS + 2, LATENT_CHANNELS, CONDITIONS_DIM + 1)
-        rows, columns = torch.meshgrid(torch.linspace(-1, 1, 18), torch.linspace(-1, 1, 32), indexing="ij")
-        self.position: Tensor
+        self.examples: Tensor
+        self.conditions: Tensor
         self.mean: Tensor
-        self.axes: Tensor
-        self.variance: Tensor
-        self.register_buffer("position", torch.stack([rows, columns])[None], persistent=False)
-        self.register_buffer("mean", torch.zeros(_FEATURES, _SIZE))
-        self.register_buffer("axes", torch.zeros(AXES, _SIZE))
-        self.register_buffer("variance", torch.zeros(AXES))
+        self.register_buffer("examples", torch.zeros(config.examples, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH))
+        self.register_buffer("conditions", torch.zeros(config.examples, CONDITIONS_DIM))
+        self.register_buffer("mean", torch.zeros(_FEATURES, LATENT_CHANNELS * LATENT_HEIGHT))
 
     @torch.no_grad()
-    def start_from(self, latents: Tensor, conditions: Tensor, ridge: float = 0.003) -> None:
-        """Fits the Gaussian: ridge regression of latents (N 16 18 32) on conditions (N 18), and the residual's axes."""
-        x, features = latents.float().flatten(1), _features(conditions)
-        within = features.T @ features + ridge * len(x) * torch.eye(_FEATURES, device=x.device)
-        self.mean.copy_(torch.linalg.solve(within, features.T @ x))
-        residual = x - features @ self.mean
-        _, scale, axes = torch.svd_lowrank(residual, q=min(AXES, *residual.shape), niter=3)
-        self.axes[: len(scale)] = axes.T
-        self.variance[: len(scale)] = scale.square() / len(x)
+    def fit(self, latents: Tensor, conditions: Tensor, ridge: float = 0.003) -> None:
+        """Keeps examples (N 16 18 32, conditions N 18), evenly chosen if there are more than it has room for, over
+        again if there are fewer."""
+        n, room = len(latents), self.config.examples
+        chosen = torch.linspace(0, n - 1, room).long() if n >= room else torch.arange(room) % n
+        self.examples.copy_(latents[chosen])
+        self.conditions.copy_(conditions[chosen])
+        features = _features(conditions)
+        within = features.T @ features + ridge * n * torch.eye(_FEATURES, device=features.device)
+        self.mean.copy_(torch.linalg.solve(within, features.T @ latents.float().mean(3).flatten(1)))
 
-    def forward(self, noisy: Tensor, conditions: Tensor, time: Tensor) -> Tensor:
-        """noisy: B 16 18 32; conditions: B 18; time: B 1. Returns the clean latent B 16 18 32."""
-        mean = _features(conditions) @ self.mean
-        along = (noisy.flatten(1) - time * mean) @ self.axes.T
-        gain = self.variance * time / (time.square() * self.variance + (1 - time).square() + 1e-6)
-        base = (mean + (along * gain) @ self.axes).reshape(noisy.shape)
-        position = self.position.expand(noisy.shape[0], -1, -1, -1)
-        drawn = self.unet(torch.cat([noisy, base, position], 1), torch.cat([conditions, time], 1))
-        return (base + drawn).clamp(-LATENT_BOUND, LATENT_BOUND)
+    @torch.no_grad()
+    def forward(self, noise: Tensor, conditions: Tensor) -> Tensor:
+        """noise: B 16 18 32, standard normal; conditions: B 18. Returns latents B 16 18 32."""
+        drawn = [self._draw(n[None], c[None]) for n, c in zip(noise, conditions, strict=True)]
+        return torch.cat(drawn).clamp(-LATENT_BOUND, LATENT_BOUND)
+
+    def _draw(self, noise: Tensor, asked: Tensor) -> Tensor:
+        weight = torch.tensor(_WEIGHT, device=asked.device)
+        away = ((self.conditions - asked) * weight).square().sum(1)
+        nearest = away.topk(min(NEAREST, len(away)), largest=False).indices
+        recolour = (_features(asked) - _features(self.conditions[nearest])) @ self.mean
+        examples = self.examples[nearest] + recolour.reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
+        candidates = torch.cat([examples.roll(shift, 3) for shift in SHIFTS])
+        prior = torch.cat([-STRICTNESS * away[nearest]] * len(SHIFTS))[:, None, None]
+        prior = prior.expand(-1, LATENT_HEIGHT, LATENT_WIDTH).clone()
+        for part, shift in zip(prior.chunk(len(SHIFTS)), SHIFTS, strict=True):
+            # What came round from the other side does not belong there.
+            part[:, :, : max(0, shift)] = part[:, :, LATENT_WIDTH + min(0, shift) :] = -1e4
+
+        def denoise(noisy: Tensor, time: Tensor) -> Tensor:
+            t = float(time[0, 0])
+            window, numbers = next((size, numbers) for until, size, numbers in WINDOWS if t < until)
+            error = _blurred((noisy - t * candidates).square().mean(1, keepdim=True), window)[:, 0]
+            share = (prior - numbers * error / (2 * (1 - t) ** 2)).softmax(0)
+            # Parts of different examples pass into each other over three cells.
+            share = _blurred(share[:, None], (3, 3))[:, 0]
+            return torch.einsum("khw,kchw->chw", share, candidates)[None]
+
+        return sample(denoise, noise, STEPS, shift=2.0)
+
+
+def _blurred(x: Tensor, window: tuple[int, int]) -> Tensor:
+    """Mean over a window, as far as it lies within the picture: B 1 H W -> B 1 H W."""
+    return F.avg_pool2d(x, window, 1, (window[0] // 2, window[1] // 2), count_include_pad=False)
 
 
 def _features(conditions: Tensor) -> Tensor:

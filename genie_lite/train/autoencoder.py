@@ -52,19 +52,23 @@ class ThumbnailPart:
     def __init__(self, module: Autoencoder, frames: FrameSet, held_out: FrameSet, batch: int, seed: int) -> None:
         self.autoencoder, self.frames, self.held_out, self.batch = module, frames, held_out, batch
         self.module = nn.ModuleDict({name: module.heads[name] for name in ("thumbnail", "conditions")})
-        self.latents = encode_all(module, frames.frames)
         self.random = torch.Generator(frames.frames.device).manual_seed(seed)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """L1 and edge loss on thumbnails, L1 on log-depth, squared error on conditions."""
-        pick = torch.randint(len(self.latents), (self.batch,), generator=self.random, device=self.latents.device)
-        latent = noised(self.latents[pick])
-        frame = to_unit(self.frames.frames[pick].permute(0, 3, 1, 2))
-        thumb, depth = self.module["thumbnail"](latent), self.frames.depth[pick].float()
+        """L1 and edge loss on thumbnails, L1 on log-depth, squared error on conditions; half of the batch mirrored."""
+        data = self.frames
+        pick = torch.randint(len(data.frames), (self.batch,), generator=self.random, device=data.frames.device)
+        frame, depth = to_unit(data.frames[pick].permute(0, 3, 1, 2)), data.depth[pick].float()
+        half = self.batch // 2
+        frame = torch.cat([frame[:half], frame[half:].flip(3)])
+        depth = torch.cat([depth[:half], depth[half:].flip(2)])
+        with torch.no_grad():
+            latent = noised(self.autoencoder.encode(frame))
+        thumb = self.module["thumbnail"](latent, data.pitch[pick])
         losses = {
             "thumb": picture_loss(thumb[:, :3], F.avg_pool2d(frame, 2)),
             "depth": F.l1_loss(thumb[:, 3], depth),
-            "conditions": F.mse_loss(self.module["conditions"](latent), self.frames.conditions[pick]),
+            "conditions": F.mse_loss(self.module["conditions"](latent), data.conditions[pick]),
         }
         total = losses["thumb"] + 4 * losses["depth"] + 2 * losses["conditions"]
         return total, {name: value.detach() for name, value in losses.items()}
@@ -75,7 +79,7 @@ class ThumbnailPart:
         pick = torch.linspace(0, len(self.held_out.frames) - 1, 8).long()
         assert isinstance(module, nn.ModuleDict)
         frame = F.avg_pool2d(to_unit(self.held_out.frames[pick].permute(0, 3, 1, 2)), 2)
-        thumb = module["thumbnail"](encode_all(self.autoencoder, self.held_out.frames[pick]))
+        thumb = module["thumbnail"](encode_all(self.autoencoder, self.held_out.frames[pick]), self.held_out.pitch[pick])
         true_depth = self.held_out.depth[pick].float()[:, None].to(thumb.device)
         grey = [(depth * 2 - 1).expand(-1, 3, -1, -1) for depth in (true_depth, thumb[:, 3:])]
         save_sheet([frame, thumb[:, :3], *grey], path)
@@ -157,7 +161,7 @@ def evaluate_autoencoder(module: Autoencoder, held_out: FrameSet) -> dict[str, f
 def evaluate_thumbnail(module: Autoencoder, held_out: FrameSet) -> dict[str, float]:
     """Mean absolute errors of log-depth and of conditions on held-out frames."""
     latent = encode_all(module, held_out.frames)
-    depth = (module.thumbnail(latent)[:, 3] - held_out.depth.float()).abs().mean()
+    depth = (module.thumbnail(latent, held_out.pitch)[:, 3] - held_out.depth.float()).abs().mean()
     conditions = (module.conditions(latent) - held_out.conditions).abs().mean()
     return {"log_depth_error": round(float(depth), 4), "conditions_error": round(float(conditions), 4)}
 

@@ -28,12 +28,13 @@ def episode_paths(folder: Path, split: str) -> list[Path]:
 
 @dataclass(slots=True)
 class FrameSet:
-    """Single frames, all on one device: frames uint8 N 144 256 3, depth float16 N 72 128, conditions N 18; and
-    large uint8 K 720 1280 3 with the frames, small uint8 K 144 256 3, of the same instants."""
+    """Single frames, all on one device: frames uint8 N 144 256 3, depth float16 N 72 128, conditions N 18, pitch N 1
+    (radians); and large uint8 K 720 1280 3 with the frames, small uint8 K 144 256 3, of the same instants."""
 
     frames: Tensor
     depth: Tensor
     conditions: Tensor
+    pitch: Tensor
     large: Tensor
     small: Tensor
 
@@ -42,13 +43,13 @@ def load_frames(folder: Path, split: str, device: torch.device, most: int) -> Fr
     """Reads about `most` frames, evenly spread over the split's episodes, and all its 720p pictures."""
     paths = episode_paths(folder, split)
     per_episode = max(1, most // len(paths))
-    columns: list[list[Tensor]] = [[], [], [], [], []]
+    columns: list[list[Tensor]] = [[] for _ in range(6)]
     for path in paths:
         episode = read_episode(path)
         count = min(per_episode, len(episode.frames))
         pick = np.unique(np.linspace(0, len(episode.frames) - 1, count).astype(int))
-        parts = (episode.frames[pick], episode.depth[pick], episode.conditions[pick], episode.pictures,
-                 episode.frames[episode.picture_index])  # fmt: skip
+        parts = (episode.frames[pick], episode.depth[pick], episode.conditions[pick],
+                 episode.poses[pick, 4:], episode.pictures, episode.frames[episode.picture_index])  # fmt: skip
         for column, values in zip(columns, parts, strict=True):
             column.append(torch.from_numpy(np.ascontiguousarray(values)).to(device))
     return FrameSet(*(torch.cat(column) for column in columns))

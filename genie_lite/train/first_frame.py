@@ -1,53 +1,55 @@
-"""The first frame's loss: a flow from noise to a latent, given conditions."""
+"""The first frame's examples: where a world may begin. Nothing is optimised here; see model/first_frame.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genie_lite.conditions import BIOMES, biome
+from genie_lite.errors import DataError
 from genie_lite.model.autoencoder import Autoencoder
 from genie_lite.model.first_frame import FirstFrame
-from genie_lite.model.sampler import sample, seeded_noise
+from genie_lite.model.sampler import seeded_noise
 from genie_lite.train.clips import LatentSet
 from genie_lite.train.sheets import save_sheet
 
 START_PITCH = 0.12
 """Only frames that look about level (radians) are taken: a world begins looking ahead."""
 
+NEAR_DEPTH, NEAR_SHARE = 0.33, 0.04
+"""Nor does it begin before a wall: at most this share of the middle of the view may be nearer than this log-depth."""
 
-class FirstFramePart:
-    """Rectified flow with x-prediction; the error is weighted like a velocity's, up to a bound."""
+PER_EPISODE = 6
 
-    name = "first_frame"
 
-    def __init__(self, module: FirstFrame, data: LatentSet, autoencoder: Autoencoder, batch: int, seed: int) -> None:
-        self.module, self.data, self.autoencoder, self.batch = module, data, autoencoder, batch
-        self.level = torch.nonzero(data.poses[:, 4].abs() < START_PITCH).squeeze(1)
-        self.random = torch.Generator(data.latents.device).manual_seed(seed)
+def fit_first_frame(module: FirstFrame, data: LatentSet, autoencoder: Autoencoder) -> dict[str, int]:
+    """Chooses open, level views from every episode. Raises DataError if there is none; returns how many there were."""
+    rows = torch.cat([_starts(data, episode, autoencoder) for episode in range(len(data.start))])
+    if len(rows) == 0:
+        raise DataError("no episode has a level, open view to begin a world with: collect more of them")
+    module.fit(data.latents[rows].float(), data.conditions[rows])
+    return {"views": len(rows), "kept": module.config.examples}
 
-    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean squared error of the clean latent, weighted by 1 / (1 - t)^2 and at most 25."""
-        device = self.data.latents.device
-        pick = self.level[torch.randint(len(self.level), (self.batch,), generator=self.random, device=device)]
-        clean = self.data.latents[pick].float().contiguous(memory_format=torch.channels_last)
-        time = torch.sigmoid(torch.randn(self.batch, 1, generator=self.random, device=device) - 0.4)
-        t = time[:, :, None, None]
-        noisy = t * clean + (1 - t) * torch.randn_like(clean)
-        error = (self.module(noisy, self.data.conditions[pick], time).float() - clean).square().mean((1, 2, 3))
-        weighted = (error / (1 - time[:, 0]).clamp_min(0.2).square()).mean()
-        return weighted, {"flow": weighted.detach(), "clean": error.detach().mean()}
 
-    @torch.no_grad()
-    def sheet(self, module: nn.Module, path: Path) -> None:
-        """Every biome (columns) at noon, dusk and night (rows), drawn from conditions alone."""
-        rows = []
-        for row, hour in enumerate((12.0, 18.5, 23.0)):
-            conditions = torch.stack([torch.from_numpy(biome(name, hour=hour).to_array()) for name in BIOMES])
-            conditions = conditions.to(self.data.latents.device)
-            noise = torch.cat([seeded_noise(row, column) for column in range(len(BIOMES))])
-            latent = sample(lambda x, t, c=conditions: module(x, c, t), noise.to(conditions.device), 32, shift=2.0)  # type: ignore[misc]
-            rows.append(self.autoencoder.decode(latent))
-        save_sheet(rows, path)
+@torch.no_grad()
+def _starts(data: LatentSet, episode: int, autoencoder: Autoencoder) -> Tensor:
+    """Rows of one episode's views, evenly spread over those that qualify."""
+    first = int(data.start[episode])
+    rows = torch.arange(first, first + int(data.length[episode]), 8, device=data.latents.device)
+    pitch = data.poses[rows, 4:]
+    depth = autoencoder.thumbnail(data.latents[rows].float(), pitch)[:, 3, :, 16:48]
+    rows = rows[(pitch[:, 0].abs() < START_PITCH) & ((depth < NEAR_DEPTH).float().mean((1, 2)) < NEAR_SHARE)]
+    return rows[torch.linspace(0, len(rows) - 1, min(PER_EPISODE, len(rows))).long()]
+
+
+def first_frame_sheet(module: FirstFrame, autoencoder: Autoencoder, path: Path) -> None:
+    """Every biome (columns) at noon, dusk and night (rows), drawn from conditions alone."""
+    rows = []
+    for row, hour in enumerate((12.0, 18.5, 23.0)):
+        conditions = torch.stack([torch.from_numpy(biome(name, hour=hour).to_array()) for name in BIOMES])
+        noise = torch.cat([seeded_noise(row, column) for column in range(len(BIOMES))])
+        device = module.examples.device
+        rows.append(autoencoder.decode(module(noise.to(device), conditions.to(device))))
+    save_sheet(rows, path)

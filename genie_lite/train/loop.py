@@ -45,7 +45,7 @@ class Schedule:
     ema: float = 0.999
     weight_decay: float = 0.01
     clip: float = 1.0
-    save_every: float = 120.0
+    save_every: float = 300.0
 
 
 class Ranks:
@@ -85,8 +85,8 @@ class Ranks:
 
 
 def autocast(device: torch.device) -> Any:
-    """bfloat16 where it pays: on a GPU, and on processors with matrix units for it."""
-    fast = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
+    """bfloat16 where it pays: on a GPU, and on processors with instructions for it."""
+    fast = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16) if fast else nullcontext()
 
 
@@ -106,11 +106,9 @@ def fit(
     console = Console(quiet=ranks.rank > 0)
     module = part.module.to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     ranks.share_weights(module)
-    trained = [p for p in module.parameters() if p.requires_grad]
+    groups = _groups(module)
     ema = deepcopy(module).eval()
-    optimizer = torch.optim.AdamW(
-        trained, schedule.learning_rate, betas=(0.9, 0.98), weight_decay=schedule.weight_decay, fused=True
-    )
+    optimizer = torch.optim.AdamW(groups, weight_decay=schedule.weight_decay, fused=True)
     state_path = folder / f"{part.name}.resume.pt"
     step, spent = _resume(state_path, module, ema, optimizer, ranks.device)
     numbers: dict[str, float] = {}
@@ -129,14 +127,14 @@ def fit(
         if progress >= 1.0:
             break
         for group in optimizer.param_groups:
-            group["lr"] = rate(schedule, step, progress)
+            group["lr"] = rate(schedule, step, progress) * group["share"]
         with autocast(ranks.device):
             loss, shown = part.loss(progress)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         ranks.average_gradients(module)
-        norm = torch.nn.utils.clip_grad_norm_(trained, schedule.clip)
-        if torch.isfinite(norm):
+        norms = [torch.nn.utils.clip_grad_norm_(group["params"], schedule.clip) for group in optimizer.param_groups]
+        if torch.isfinite(torch.stack(norms)).all():
             optimizer.step()
         decay = min(schedule.ema, (step + 1) / (step + 10))
         with torch.no_grad():
@@ -167,6 +165,15 @@ def fit(
         part.sheet(ema, folder / f"{part.name}.png")
     part.module.load_state_dict(ema.state_dict())
     return made()
+
+
+def _groups(module: nn.Module) -> list[dict[str, Any]]:
+    """Parameters with their share of the learning rate. A critic learns slowly and without momentum, as GANs need."""
+    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    critic = [p for name, p in named if name.startswith("critic.")]
+    others = [p for name, p in named if not name.startswith("critic.")]
+    groups = [{"params": others, "share": 1.0, "betas": (0.9, 0.98)}]
+    return [*groups, {"params": critic, "share": 0.3, "betas": (0.0, 0.98)}] if critic else groups
 
 
 def _save(

@@ -40,7 +40,7 @@ class MotionPart:
         latent = data.latents[rows].float()
         latent = latent + noise * torch.randn_like(latent) * torch.rand_like(latent[:, :1, :1, :1])
         with torch.no_grad():
-            depth = self.autoencoder.thumbnail(latent)[:, 3:]
+            depth = self.autoencoder.thumbnail(latent, data.poses[rows, 4:5])[:, 3:].clamp(0, 1)
         past = [
             motion_between(data.poses[rows - back], data.poses[rows - back + 1])[:, :3]
             for back in range(PAST_MOTIONS, 0, -1)

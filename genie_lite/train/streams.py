@@ -19,7 +19,7 @@ from genie_lite.train.clips import LatentSet
 REMEMBERED = 6
 """Memory slots filled with true frames from before a stream began; OWN more take turns with its own frames."""
 
-OWN = 4
+OWN = 8
 STORE_EVERY = 8
 
 
@@ -42,7 +42,7 @@ class Streams:
     def begin(self, which: Tensor, horizon: Tensor, rows: Tensor | None = None, history: int = 240) -> None:
         """Starts the streams `which` (n int64) anew at random rows, or the given ones, for `horizon` (n) frames.
 
-        Their memory gets true frames from up to `history` frames before; a tenth start as play does, standing still
+        Their memory gets true frames from up to `history` frames before; a fifth start as play does, standing still
         with nothing but the first frame to remember.
         """
         data, device, n = self.data, self.row.device, len(which)
@@ -50,7 +50,7 @@ class Streams:
         if rows is None:
             room = (data.length[episode] - CONTEXT_FRAMES - 1).clamp_min(1)
             rows = data.start[episode] + CONTEXT_FRAMES - 1 + (self._uniform(n) * room).long()
-            fresh = self._uniform(n) < 0.1
+            fresh = self._uniform(n) < 0.2
         else:
             episode = torch.searchsorted(data.start, rows, right=True) - 1
             fresh = torch.zeros(n, dtype=torch.bool, device=device)
@@ -61,22 +61,22 @@ class Streams:
         back = torch.arange(CONTEXT_FRAMES - 1, -1, -1, device=device)
         context_rows = rows[:, None] - back * (~fresh)[:, None]
         self.context[which] = data.latents[context_rows].float().flatten(1, 2)
-        self.last[which] = self.thumbnails(data.latents[rows])
+        self.last[which] = self.thumbnails(data.latents[rows], data.poses[rows])
         # Distances back in time spread evenly on a log scale, oldest first, as play's memory is.
         spread = torch.exp(self._uniform(n, REMEMBERED) * torch.log(torch.tensor(history / 2.0, device=device)))
         past = rows[:, None] - (2 * spread).long().sort(1, descending=True).values
         known = (past >= first[:, None]) & ~fresh[:, None]
         past = torch.maximum(past, first[:, None])
         self.memory.filled[which] = False
-        views = self.thumbnails(data.latents[past].flatten(0, 1)).unflatten(0, (n, REMEMBERED))
-        self.memory.views[which, :REMEMBERED] = views.to(self.memory.views.dtype)
+        views = self.thumbnails(data.latents[past].flatten(0, 1), data.poses[past].flatten(0, 1))
+        self.memory.views[which, :REMEMBERED] = views.unflatten(0, (n, REMEMBERED)).to(self.memory.views.dtype)
         self.memory.poses[which, :REMEMBERED] = data.poses[past]
         self.memory.filled[which, :REMEMBERED] = known & (history > 0)
 
     @torch.no_grad()
-    def thumbnails(self, latents: Tensor) -> Tensor:
-        """N 16 18 32 -> N 4 72 128 float32, clamped as play clamps them."""
-        return clamp_thumbnail(self.thumbnail(latents.float()).float())
+    def thumbnails(self, latents: Tensor, poses: Tensor) -> Tensor:
+        """N 16 18 32 seen from N 5 -> N 4 72 128 float32, clamped as play clamps them."""
+        return clamp_thumbnail(self.thumbnail(latents.float(), poses[:, 4:5]).float())
 
     def conditioning(self) -> dict[str, Tensor]:
         """What the next frame is drawn from: hint, action, motion, pitch, conditions (see `dynamics_vector`)."""
@@ -102,8 +102,8 @@ class Streams:
         slot = REMEMBERED + (self.age // STORE_EVERY) % OWN
         self.memory.store(slot, self.last, pose, self.age % STORE_EVERY == 0)
         self.context = torch.cat([self.context[:, LATENT_CHANNELS:], latent], 1)
-        self.last = self.thumbnails(latent)
         self.row = self.row + 1
+        self.last = self.thumbnails(latent, self.data.poses[self.row])
         self.age = self.age + 1
 
     def finished(self) -> Tensor:
