@@ -18,7 +18,7 @@ from tiny import with_examples
 from genie_lite.actions import IDLE, Action
 from genie_lite.bench.coherence import Options, main
 from genie_lite.bench.heldout import Truth, branch, record
-from genie_lite.bench.measures import Dream, Plan, next_frames, opposite_keys, rollouts
+from genie_lite.bench.measures import Dream, Plan, next_frames, opposite_keys, revisits, rollouts
 from genie_lite.bench.metrics import BEST_PSNR, flow, psnr, sharpness, shift, ssim
 from genie_lite.bench.report import MEASURED, summary_line
 from genie_lite.bench.sheets import minute
@@ -41,7 +41,7 @@ TINY_UNET = UNetConfig(channels=(32, 32, 32), embedding=16)
 TINY = ModelConfig(AutoencoderConfig(16, 16, 16, 16, 1, 16), MotionConfig(16, 16), TINY_UNET, FirstFrameConfig(8))
 TINY_PLAN = Plan(
     episodes=2, history=8, horizon=24, next_frames=2, pictures=1, key_steps=2, minute=8, minute_worlds=1,
-    minute_worlds_no_memory=1,
+    minute_worlds_no_memory=1, revisit_worlds=1, revisit_worlds_no_memory=0, trips=(4,),
 )  # fmt: skip
 
 
@@ -212,9 +212,13 @@ def test_in_the_landscape_every_key_of_the_simulator_is_found_right() -> None:
         pytest.skip(f"no OpenGL: {error}")
     truth = record(world, 2, 9)
     plan = replace(TINY_PLAN, key_steps=6)
-    found = opposite_keys(Dream(Oracle(world, truth), ""), world, [truth], plan, untracked)
+    dream = Dream(Oracle(world, truth), "")
+    found = opposite_keys(dream, world, [truth], plan, untracked)
+    back = revisits(dream, [truth], replace(plan, trips=(5,)), untracked)
     world.close()
     assert found == {"turn": [True] * 2, "look": [True] * 2, "strafe": [True] * 2, "forward": [True] * 2}
+    # Clouds drift meanwhile; on the way nothing bars the path, so that the trip ends where it began.
+    assert back["full_turn_psnr"][0] > 25 and back["there_and_back_psnr_5s"][0] > 25
 
 
 def test_a_sheet_shows_every_biome_at_every_moment(checkpoint: Path) -> None:

@@ -53,7 +53,10 @@ class Options:
         """How much to measure."""
         from genie_lite.bench.measures import Plan
 
-        short = Plan(episodes=8, next_frames=8, minute_worlds=2, minute_worlds_no_memory=0)
+        short = Plan(
+            episodes=8, next_frames=8, minute_worlds=2, minute_worlds_no_memory=0, revisit_worlds=2,
+            revisit_worlds_no_memory=0, trips=(5,),
+        )  # fmt: skip
         plan = short if self.quick else Plan()
         return replace(plan, episodes=self.episodes or plan.episodes)
 
@@ -111,6 +114,9 @@ def measure(options: Options, plan: Plan, model: Model, checkpoint: Path, track:
         rolled[dream.suffix] = measures.rollouts(dream, truths, plan, FILMS, track)
         samples |= rolled[dream.suffix].samples(dream.suffix)
     keys = measures.opposite_keys(on, world, truths, plan, track)
+    for dream, worlds in ((on, plan.revisit_worlds), (off, plan.revisit_worlds_no_memory)):
+        if worlds:
+            samples |= measures.revisits(dream, truths[:worlds], plan, track)
     for dream, worlds in ((on, plan.minute_worlds), (off, plan.minute_worlds_no_memory)):
         if worlds:
             samples |= measures.minutes(dream, model.autoencoder, truths[:worlds], plan, track)

@@ -17,6 +17,7 @@ from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
 from genie_lite.bench.heldout import Truth, branch
 from genie_lite.bench.metrics import flow, psnr, sharpness, ssim
 from genie_lite.conditions import Conditions
+from genie_lite.data.policies import FULL_TURN
 from genie_lite.engine.dream import DreamEngine
 from genie_lite.engine.protocol import Frame
 from genie_lite.model.autoencoder import Autoencoder
@@ -64,6 +65,9 @@ class Plan:
     minute: int = 60 * STEPS_PER_SECOND
     minute_worlds: int = 8
     minute_worlds_no_memory: int = 2
+    revisit_worlds: int = 4
+    revisit_worlds_no_memory: int = 2
+    trips: tuple[int, ...] = (5, 15, 30)
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,26 @@ def _film(dream: Dream, truth: Truth, start: int, actions: Sequence[Action]) -> 
     """The drawn frames: the start as the decoder shows it, and one for each action."""
     first = dream.from_truth(truth, start, start + 1)
     return np.stack([first.image, *(dream.engine.step(action).image for action in actions)])
+
+
+def revisits(dream: Dream, truths: Sequence[Truth], plan: Plan, track: Track) -> Samples:
+    """Does a place look the same when one comes back? The last frame of a full turn, and of trips there and back of
+    plan.trips seconds each, against the dream's own first frame."""
+    journeys = {"full_turn_psnr": [Action(turn=1.0)] * FULL_TURN}
+    journeys |= {f"there_and_back_psnr_{seconds}s": _there_and_back(seconds) for seconds in plan.trips}
+    samples: Samples = {f"{name}{dream.suffix}": [] for name in journeys}
+    for truth in track(truths, f"revisits{dream.suffix}"):
+        for name, actions in journeys.items():
+            film = _film(dream, truth, plan.history - 1, actions)
+            samples[f"{name}{dream.suffix}"].append(psnr(film[-1], film[0]))
+    return samples
+
+
+def _there_and_back(seconds: int) -> list[Action]:
+    """Straight on, half a turn, back, and half a turn: so many seconds in all, at least four of them spent turning."""
+    turn = [Action(turn=1.0)] * (FULL_TURN // 2)
+    walk = [Action(forward=1.0)] * max(0, seconds * STEPS_PER_SECOND // 2 - len(turn))
+    return [*walk, *turn, *walk, *turn]
 
 
 def minutes(dream: Dream, autoencoder: Autoencoder, truths: Sequence[Truth], plan: Plan, track: Track) -> Samples:

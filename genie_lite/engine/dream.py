@@ -280,7 +280,7 @@ class DreamEngine:
             conditions=self._conditions,
             latent=self._latent[0].numpy(),
             thumbnail=self._thumb[0].numpy(),
-            hint=None if hint is None else hint[0].numpy(),
+            hint=None if hint is None else hint[0, 4:].numpy(),
             timings=watch.milliseconds,
         )
 

@@ -18,7 +18,7 @@ from genie_lite.model.motion import MOTION_DIM
 from genie_lite.model.unet import UNet, UNetConfig
 
 CONTEXT_FRAMES = 4
-_HINT_CHANNELS = 4 * 16
+_HINT_CHANNELS = 8 * 16
 _VECTOR = ACTION_DIM + MOTION_DIM + 1 + CONDITIONS_DIM + 2
 
 
@@ -26,13 +26,13 @@ class Dynamics(nn.Module):
     """Next latent from the last four, the memory hint, and a vector (see `dynamics_vector`).
 
     The U-Net draws a change to a base that needs no learning: the last latent, or what the encoder's linear map makes
-    of the hint. How far each cell and channel trusts the hint is drawn as well.
+    of a hint. How far each cell and channel trusts the last frame's hint, and memory's, is drawn as well.
     """
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.unet = UNet(config, LATENT_CHANNELS * (CONTEXT_FRAMES + 1) + _HINT_CHANNELS, 2 * LATENT_CHANNELS, _VECTOR)
+        self.unet = UNet(config, LATENT_CHANNELS * (CONTEXT_FRAMES + 1) + _HINT_CHANNELS, 3 * LATENT_CHANNELS, _VECTOR)
         self.from_hint = nn.Conv2d(48, LATENT_CHANNELS, 1)
 
     @torch.no_grad()
@@ -45,12 +45,13 @@ class Dynamics(nn.Module):
         target.bias.copy_(source.bias)
 
     def forward(self, noisy: Tensor, context: Tensor, hint: Tensor, vector: Tensor) -> Tensor:
-        """noisy: B 16 18 32; context: B 64 18 32, oldest first; hint: B 4 72 128; vector: B 32. Returns B 16 18 32."""
+        """noisy: B 16 18 32; context: B 64 18 32, oldest first; hint: B 8 72 128; vector: B 32. Returns B 16 18 32."""
         seen = F.pixel_unshuffle(hint, 4)
-        change, trust = self.unet(torch.cat([noisy, context, seen], 1), vector).chunk(2, dim=1)
-        last = context[:, -LATENT_CHANNELS:]
-        known = seen[:, 48:].mean(1, keepdim=True) * torch.sigmoid(trust)
-        base = last + known * (self.from_hint(_filled(seen)) - last)
+        change, *trusts = self.unet(torch.cat([noisy, context, seen], 1), vector).chunk(3, dim=1)
+        base = context[:, -LATENT_CHANNELS:]
+        for part, trust in zip(seen.chunk(2, dim=1), trusts, strict=True):
+            known = part[:, 48:].mean(1, keepdim=True) * torch.sigmoid(trust)
+            base = base + known * (self.from_hint(_filled(part)) - base)
         return (base + change).clamp(-LATENT_BOUND, LATENT_BOUND)
 
 

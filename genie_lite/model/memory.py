@@ -2,7 +2,8 @@
 
 The idea is that of GEN3C (Ren et al. 2025) and HunyuanWorld-Voyager (Huang et al. 2025) at a thousandth of the size.
 Shapes: thumbnails B 4 72 128 (RGB in [-1, 1], log-depth in [0, 1]), poses B 5 (x, y, z, yaw, pitch) float32,
-hints B 4 72 128 (RGB, zero where unknown, and a 0/1 known mask). Batched, because training dreams many worlds at once.
+hints B 8 72 128 (RGB, zero where unknown, and a 0/1 known mask: first what the last frame shows, then what older views
+do; the dynamics decides whom to trust). Batched, because training dreams many worlds at once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from torch.nn import functional as F
 from genie_lite.camera import FAR, NEAR, TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH
 
 PIXELS = THUMB_HEIGHT * THUMB_WIDTH
+LATER = 0.4
+"""By what share of its depth a point of the next view counts as farther: about the error of the thumbnails' depth."""
+
 _PROBE_DEPTHS = (4.0, 16.0, 64.0)
 _PROBE_COLUMNS = (-0.85, -0.45, 0.0, 0.45, 0.85)
 
@@ -38,8 +42,8 @@ def rotation(pose: Tensor) -> Tensor:
 
 
 def splat(views: Tensor, view_poses: Tensor, used: Tensor, target: Tensor, rays: Tensor) -> Tensor:
-    """Draws V views as they would look from the target pose; the nearest point wins, of two about as
-    near the first view's; small holes are filled.
+    """Draws V views as they would look from the target pose; the nearest point wins, but a later view's counts as
+    farther, so that two views that agree are not mixed; small holes are filled.
 
     views: B V 4 72 128; view_poses: B V 5; used: B V bool; target: B 5; rays: `camera_rays`. Returns B 4 72 128.
     """
@@ -59,9 +63,9 @@ def splat(views: Tensor, view_poses: Tensor, used: Tensor, target: Tensor, rays:
     visible = (points[:, :, 2] > NEAR) & (column >= 0) & (column < THUMB_WIDTH) & (row >= 0) & (row < THUMB_HEIGHT)
     visible &= used[..., None]
     # Depth in the high digits and the point's number in the low ones: one minimum finds the nearest point's colour.
-    # Depth counts in steps of 6 %: of points about as near, the first view's wins.
     number = torch.arange(v * PIXELS, device=views.device).reshape(1, v, PIXELS)
-    key = ((ahead.log() + 7) * 16).long() * (v * PIXELS) + number
+    rank = 1 + LATER * torch.arange(v, device=views.device)[:, None]
+    key = (ahead * rank * 64).clamp_max(2**30).long() * (v * PIXELS) + number
     pixel = torch.where(visible, (row * THUMB_WIDTH + column).long(), PIXELS)
     empty = torch.iinfo(torch.int64).max
     nearest = torch.full((b, PIXELS + 1), empty, dtype=torch.int64, device=views.device)
@@ -85,8 +89,8 @@ def fill_holes(hint: Tensor) -> Tensor:
 class SpatialMemory:
     """A bounded store of thumbnails: constant in size and in cost a frame.
 
-    batch worlds side by side with `slots` remembered views each. The hint is made of the last frame and of the two
-    remembered views that see most of the coming one; on a tie the oldest wins, for it was dreamed with fewer errors.
+    batch worlds side by side with `slots` remembered views each. A hint is made of the two remembered views that see
+    most of the coming one; on a tie the oldest wins, for it was dreamed with fewer errors.
     """
 
     def __init__(self, batch: int, slots: int, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
@@ -117,11 +121,8 @@ class SpatialMemory:
         ratio = (ahead.clamp_min(NEAR) / self._probes[2]).log().abs()
         return inside * self.filled[..., None] * torch.exp(-ratio)
 
-    def hint(self, last: Tensor, last_pose: Tensor, target: Tensor, use_last: Tensor | None = None) -> Tensor:
-        """What memory and the last frame (B 4 72 128, B 5) show of the target pose (B 5): B 4 72 128.
-
-        use_last (B, bool) leaves the last frame out where false.
-        """
+    def hint(self, last: Tensor, last_pose: Tensor, target: Tensor) -> Tensor:
+        """What the last frame (B 4 72 128, B 5), and what memory shows of the target pose (B 5): B 8 72 128."""
         target = target.float()
         cover = self.coverage(target)
         age_bonus = torch.linspace(1e-3, 0, cover.shape[1], device=cover.device)
@@ -129,17 +130,16 @@ class SpatialMemory:
         rows = torch.arange(len(target), device=target.device)
         gain = (cover - cover[rows, first][:, None]).clamp_min(0).mean(2)
         second = (gain + age_bonus).argmax(1)
-        chosen = torch.stack([first, second], 1)
-        views = torch.cat([self.views[rows[:, None], chosen], last[:, None].to(self.views.dtype)], 1)
-        poses = torch.cat([self.poses[rows[:, None], chosen], last_pose[:, None].float()], 1)
-        with_last = torch.ones_like(rows, dtype=torch.bool) if use_last is None else use_last
-        used = torch.cat([self.filled[rows[:, None], chosen], with_last[:, None]], 1)
-        return splat(views, poses, used, target, self.rays)
+        chosen, rows = torch.stack([first, second], 1), rows[:, None]
+        older = splat(self.views[rows, chosen], self.poses[rows, chosen], self.filled[rows, chosen], target, self.rays)
+        always = torch.ones_like(rows, dtype=torch.bool)
+        newest = splat(last[:, None], last_pose[:, None].float(), always, target, self.rays)
+        return torch.cat([newest, older], 1)
 
 
 def empty_hint(batch: int, device: torch.device) -> Tensor:
-    """The hint of a model without memory: B 4 72 128 of zeros."""
-    return torch.zeros(batch, 4, THUMB_HEIGHT, THUMB_WIDTH, device=device)
+    """The hint of a model without memory: B 8 72 128 of zeros."""
+    return torch.zeros(batch, 8, THUMB_HEIGHT, THUMB_WIDTH, device=device)
 
 
 def clamp_thumbnail(thumbnail: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ from genie_lite.train.streams import Streams
 SHORT_SHARE = 0.3
 """Share of streams that only live one or two frames: true history, noise on the context, all flow times."""
 
-LONGEST = 240
-"""Frames of the longest rollouts, ten seconds."""
+FIRST_LONGEST, LONGEST, GROWN = 40, 240, 0.4
+"""Frames of the longest rollouts when training begins, and from progress GROWN on: ten seconds."""
 
 CONTEXT_NOISE = 0.4
 """Largest noise on context latents, in standard deviations."""
@@ -38,15 +38,17 @@ PIXEL_WEIGHT = 4.0
 WITHOUT_MEMORY = 0.25
 """Share of streams that get no hint, so that the model works with memory off."""
 
-CRITIC_PULL = 0.3
+CRITIC_PULL = 0.15
 """The critic's pull on an old rollout, as a share of what the truth's would be without its weight for age."""
 
-CRITIC_WARMUP = 600
-"""Updates until the critic, which knows nothing at first, pulls in full."""
+CRITIC_FROM, CRITIC_FULL = 0.3, 0.5
+"""Progress at which the critic begins to pull, and pulls in full; until then it learns what dreams look like."""
 
-SMOOTHNESS, NUDGE = 30.0, 0.1
+SMOOTHNESS, NUDGE = 5e4, 0.1
 """Weight of the critic's change under a nudge of its input by noise (standard deviations): a gradient penalty without
-second derivatives (Lin et al. 2025, diffusion adversarial post-training)."""
+second derivatives (Lin et al. 2025, diffusion adversarial post-training). So large because a latent has 9,216 numbers:
+truth and dream lie a hundred standard deviations apart, and a critic that tells them apart by more than a few units
+teaches nothing."""
 
 
 class DynamicsPart:
@@ -65,18 +67,19 @@ class DynamicsPart:
     ) -> None:
         self.dynamics, self.critic = module, Critic()
         self.module = nn.ModuleDict({"dynamics": module, "critic": self.critic})
-        self.held_out, self.autoencoder, self.updates = held_out, autoencoder, 0
+        self.held_out, self.autoencoder = held_out, autoencoder
         self.streams = Streams(data, autoencoder.thumbnail, batch, seed)
         device = data.latents.device
         self.short = torch.arange(batch, device=device) < int(batch * SHORT_SHARE)
-        self._restart(torch.arange(batch, device=device))
+        self._restart(torch.arange(batch, device=device), 0.0)
 
-    def _restart(self, which: Tensor) -> None:
+    def _restart(self, which: Tensor, progress: float) -> None:
         streams, n = self.streams, len(which)
         if n == 0:
             return
         u = torch.rand(n, device=which.device)
-        long = torch.exp(u * math.log(LONGEST)).long() + 1
+        longest = FIRST_LONGEST + (LONGEST - FIRST_LONGEST) * min(1.0, progress / GROWN)
+        long = torch.exp(u * math.log(longest)).long() + 1
         streams.begin(which, torch.where(self.short[which], 1 + (u < 0.3).long(), long))
         streams.memory_on[which] = torch.rand(n, device=which.device) >= WITHOUT_MEMORY
 
@@ -105,7 +108,8 @@ class DynamicsPart:
         to_real, judged, margin = self._judge(leaf, truth, given)
         age = streams.age.float()[:, None, None, None]
         weight = (1 + age).rsqrt()
-        strength = CRITIC_PULL * min(1.0, self.updates / CRITIC_WARMUP) * to_truth.norm() / to_real.norm()
+        trusted = min(1.0, max(0.0, (progress - CRITIC_FROM) / (CRITIC_FULL - CRITIC_FROM)))
+        strength = CRITIC_PULL * trusted * to_truth.norm() / to_real.norm().clamp_min(1e-12)
         pull = (weight * to_truth + strength * (age / 4).clamp_max(1) * to_real) / b
         loss = (weight[:, 0, 0, 0] * (latent_error + PIXEL_WEIGHT * pixel_error)).mean().detach()
         # Worth the loss, with the pulls and the critic's own loss for gradient.
@@ -113,8 +117,7 @@ class DynamicsPart:
         shown = {"fresh": _mean(latent_error, fresh), "old": _mean(latent_error, ~fresh), "margin": margin}
         streams.push(leaf.detach())
         streams.end = torch.where(time[:, 0] > 0, streams.row, streams.end)
-        self._restart(streams.finished())
-        self.updates += 1
+        self._restart(streams.finished(), progress)
         return loss + push - push.detach(), {name: value.detach() for name, value in shown.items()}
 
     def _judge(self, leaf: Tensor, truth: Tensor, given: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:

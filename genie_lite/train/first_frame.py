@@ -18,29 +18,36 @@ from genie_lite.train.sheets import save_sheet
 START_PITCH = 0.12
 """Only frames that look about level (radians) are taken: a world begins looking ahead."""
 
-NEAR_DEPTH, NEAR_SHARE = 0.33, 0.04
-"""Nor does it begin before a wall: at most this share of the middle of the view may be nearer than this log-depth."""
+NEAR_DEPTH, NEAR_SHARE = 0.45, 0.08
+"""Nor does it begin before a wall: at most this share of the view around the horizon may be nearer than this log-depth,
+8 m."""
 
 PER_EPISODE = 6
 
 
 def fit_first_frame(module: FirstFrame, data: LatentSet, autoencoder: Autoencoder) -> dict[str, int]:
-    """Chooses open, level views from every episode. Raises DataError if there is none; returns how many there were."""
-    rows = torch.cat([_starts(data, episode, autoencoder) for episode in range(len(data.start))])
+    """Chooses open, level views from every episode, or level ones where nothing is open; returns how many there were.
+
+    Raises DataError if no view is level.
+    """
+    episodes = range(len(data.start))
+    rows = torch.cat([_starts(data, episode, autoencoder, NEAR_SHARE) for episode in episodes])
     if len(rows) == 0:
-        raise DataError("no episode has a level, open view to begin a world with: collect more of them")
+        rows = torch.cat([_starts(data, episode, autoencoder, 1.0) for episode in episodes])
+    if len(rows) == 0:
+        raise DataError("no episode has a level view to begin a world with: collect more of them")
     module.fit(data.latents[rows].float(), data.conditions[rows])
     return {"views": len(rows), "kept": module.config.examples}
 
 
 @torch.no_grad()
-def _starts(data: LatentSet, episode: int, autoencoder: Autoencoder) -> Tensor:
-    """Rows of one episode's views, evenly spread over those that qualify."""
+def _starts(data: LatentSet, episode: int, autoencoder: Autoencoder, near: float) -> Tensor:
+    """Rows of one episode's level views with at most such a share near by, evenly spread over those that qualify."""
     first = int(data.start[episode])
     rows = torch.arange(first, first + int(data.length[episode]), 8, device=data.latents.device)
     pitch = data.poses[rows, 4:]
     depth = autoencoder.thumbnail(data.latents[rows].float(), pitch)[:, 3, :, 16:48]
-    rows = rows[(pitch[:, 0].abs() < START_PITCH) & ((depth < NEAR_DEPTH).float().mean((1, 2)) < NEAR_SHARE)]
+    rows = rows[(pitch[:, 0].abs() < START_PITCH) & ((depth < NEAR_DEPTH).float().mean((1, 2)) <= near)]
     return rows[torch.linspace(0, len(rows) - 1, min(PER_EPISODE, len(rows))).long()]
 
 

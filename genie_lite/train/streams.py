@@ -10,9 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genie_lite.camera import THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.model.autoencoder import LATENT_CHANNELS, ThumbnailHead
 from genie_lite.model.dynamics import CONTEXT_FRAMES
-from genie_lite.model.memory import SpatialMemory, clamp_thumbnail, empty_hint
+from genie_lite.model.memory import SpatialMemory, clamp_thumbnail
 from genie_lite.model.motion import motion_between
 from genie_lite.train.clips import LatentSet
 
@@ -37,7 +38,7 @@ class Streams:
         self.context = torch.zeros(batch, CONTEXT_FRAMES * LATENT_CHANNELS, 18, 32, device=device)
         half = torch.float16 if device.type == "cuda" else torch.float32
         self.memory = SpatialMemory(batch, REMEMBERED + OWN, device, half)
-        self.last = empty_hint(batch, device)
+        self.last = torch.zeros(batch, 4, THUMB_HEIGHT, THUMB_WIDTH, device=device)
 
     def begin(self, which: Tensor, horizon: Tensor, rows: Tensor | None = None, history: int = 240) -> None:
         """Starts the streams `which` (n int64) anew at random rows, or the given ones, for `horizon` (n) frames.
