@@ -18,9 +18,9 @@ from genie_lite.train.sheets import save_sheet
 START_PITCH = 0.12
 """Only frames that look about level (radians) are taken: a world begins looking ahead."""
 
-NEAR_DEPTH, NEAR_SHARE = 0.45, 0.08
+NEAR_DEPTH, NEAR_SHARE = 0.43, 0.25
 """Nor does it begin before a wall: at most this share of the view around the horizon may be nearer than this log-depth,
-8 m."""
+6.6 m."""
 
 PER_EPISODE = 6
 
