@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional
 
 from genie_lite.actions import Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
@@ -21,18 +22,29 @@ from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import EngineInfo, Frame, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import ImageError, UsageError
-from genie_lite.model.autoencoder import LATENT_CHANNELS, PICTURE_SIZES, FrameHead, PictureHead
+from genie_lite.model.autoencoder import (
+    LATENT_CHANNELS,
+    LATENT_HEIGHT,
+    LATENT_WIDTH,
+    PICTURE_SIZES,
+    FrameHead,
+    PictureHead,
+)
 from genie_lite.model.checkpoint import Model, load_model
 from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import SpatialMemory, clamp_thumbnail, empty_hint
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
+from genie_lite.model.prior import Prior
 from genie_lite.model.sampler import sample, seeded_noise
 from genie_lite.timing import Stopwatch
 
 MEMORY_SLOTS = 256
 FRAME_BUDGET_MS = 36.0
 """What `--quality auto` lets a step cost, so that drawing the window still fits into 1/24 s."""
+
+PRIOR_STEP = 0.05
+"""By how much a condition may change before the prior's examples are chosen anew."""
 
 QUALITIES = ("auto", *PICTURE_SIZES)
 
@@ -90,6 +102,9 @@ class DreamEngine:
         self._conditions: Conditions | None = None
         self._context: Tensor
         self._past: Tensor
+        self._prior: Prior | None
+        self._prior_of: Tensor
+        self._began: int
 
     @classmethod
     def load(cls, options: EngineOptions) -> DreamEngine:
@@ -164,7 +179,7 @@ class DreamEngine:
             with watch.stage("memory"):
                 hint = self._recall(pose) if self._options.memory else empty_hint(1, pose.device)
             with watch.stage("dynamics"):
-                self._latent = self._dream(act, motion, pose, hint)
+                self._latent = self._settle(self._dream(act, motion, pose, hint), hint, pose)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
             with watch.stage("decode"):
                 self._thumb = self._thumbnail_of(self._latent, pose)
@@ -188,6 +203,7 @@ class DreamEngine:
         self._latent, self._pose = context[-1:], pose
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
+        self._prior, self._began = None, self._index
         self._memory = SpatialMemory(1, MEMORY_SLOTS, context.device)
         self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
         watch = Stopwatch()
@@ -257,6 +273,17 @@ class DreamEngine:
             )
 
         return sample(predict, seeded_noise(self._seed, self._index), self._options.denoising_steps)
+
+    def _settle(self, latent: Tensor, hint: Tensor, pose: Tensor) -> Tensor:
+        """The dreamed latent, pulled a little to what such a world may look like."""
+        assert self._conditions is not None
+        conditions = torch.from_numpy(self._conditions.to_array())[None]
+        if self._prior is None or (conditions - self._prior_of).abs().max() > PRIOR_STEP:
+            self._prior, self._prior_of = Prior(self._model.first_frame, conditions), conditions
+        known = torch.ones(LATENT_HEIGHT, LATENT_WIDTH)
+        if self._options.memory:
+            known = functional.avg_pool2d(torch.maximum(hint[:, 3:4], hint[:, 7:8]), 4)[0, 0]
+        return self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began)
 
     def _paint(self, latent: Tensor) -> NDArray[np.uint8]:
         """The picture of a latent: uint8 (H, W, 3)."""

@@ -9,10 +9,10 @@ place that none of them shows, composed of parts that fit each other: the local 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from genie_lite.conditions import BIOMES, CONDITIONS_DIM
 from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH
@@ -76,34 +76,48 @@ class FirstFrame(nn.Module):
         drawn = [self._draw(n[None], c[None]) for n, c in zip(noise, conditions, strict=True)]
         return torch.cat(drawn).clamp(-LATENT_BOUND, LATENT_BOUND)
 
-    def _draw(self, noise: Tensor, asked: Tensor) -> Tensor:
+    def candidates(self, asked: Tensor, nearest: int) -> tuple[Tensor, Tensor]:
+        """The `nearest` examples to conditions 1 18, recoloured to them, also moved by SHIFTS: N 16 18 32, and the
+        logarithm of how likely each is beforehand, N 18 32."""
         weight = torch.tensor(_WEIGHT, device=asked.device)
         away = ((self.conditions - asked) * weight).square().sum(1)
-        nearest = away.topk(min(NEAREST, len(away)), largest=False).indices
-        recolour = (_features(asked) - _features(self.conditions[nearest])) @ self.mean
-        examples = self.examples[nearest] + recolour.reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
-        candidates = torch.cat([examples.roll(shift, 3) for shift in SHIFTS])
-        prior = torch.cat([-STRICTNESS * away[nearest]] * len(SHIFTS))[:, None, None]
+        chosen = away.topk(min(nearest, len(away)), largest=False).indices
+        recolour = (_features(asked) - _features(self.conditions[chosen])) @ self.mean
+        examples = self.examples[chosen] + recolour.reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
+        moved = torch.cat([examples.roll(shift, 3) for shift in SHIFTS])
+        prior = torch.cat([-STRICTNESS * away[chosen]] * len(SHIFTS))[:, None, None]
         prior = prior.expand(-1, LATENT_HEIGHT, LATENT_WIDTH).clone()
         for part, shift in zip(prior.chunk(len(SHIFTS)), SHIFTS, strict=True):
             # What came round from the other side does not belong there.
             part[:, :, : max(0, shift)] = part[:, :, LATENT_WIDTH + min(0, shift) :] = -1e4
+        return moved, prior
+
+    def _draw(self, noise: Tensor, asked: Tensor) -> Tensor:
+        candidates, prior = self.candidates(asked, NEAREST)
 
         def denoise(noisy: Tensor, time: Tensor) -> Tensor:
             t = float(time[0, 0])
             window, numbers = next((size, numbers) for until, size, numbers in WINDOWS if t < until)
-            error = _blurred((noisy - t * candidates).square().mean(1, keepdim=True), window)[:, 0]
+            error = blurred((noisy - t * candidates).square().mean(1), window)
             share = (prior - numbers * error / (2 * (1 - t) ** 2)).softmax(0)
             # Parts of different examples pass into each other over three cells.
-            share = _blurred(share[:, None], (3, 3))[:, 0]
+            share = blurred(share, (3, 3))
             return torch.einsum("khw,kchw->chw", share, candidates)[None]
 
         return sample(denoise, noise, STEPS, shift=2.0)
 
 
-def _blurred(x: Tensor, window: tuple[int, int]) -> Tensor:
-    """Mean over a window, as far as it lies within the picture: B 1 H W -> B 1 H W."""
-    return F.avg_pool2d(x, window, 1, (window[0] // 2, window[1] // 2), count_include_pad=False)
+def blurred(x: Tensor, window: tuple[int, int]) -> Tensor:
+    """Mean over a window, as far as it lies within the picture: ... H W -> ... H W."""
+    return _band(x.shape[-2], window[0], x.device) @ x @ _band(x.shape[-1], window[1], x.device).T
+
+
+@cache
+def _band(size: int, width: int, device: torch.device) -> Tensor:
+    """size size: each row the mean over `width` neighbours. A product with it is far quicker than pooling."""
+    place = torch.arange(size, device=device)
+    near = ((place[:, None] - place).abs() <= width // 2).float()
+    return near / near.sum(1, keepdim=True)
 
 
 def _features(conditions: Tensor) -> Tensor:

@@ -1,0 +1,92 @@
+"""First frames from example latents, and the prior that keeps old rollouts near them."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from genie_lite.conditions import BIOMES, biome
+from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig, blurred
+from genie_lite.model.prior import STRENGTH, UNKNOWN, Prior
+from genie_lite.model.sampler import seeded_noise
+
+
+def asked(name: str, hour: float = 12.0) -> Tensor:
+    return torch.from_numpy(biome(name, hour=hour).to_array())[None]
+
+
+def plain(value: float) -> Tensor:
+    """A latent of sky (value) above ground (-value)."""
+    latent = torch.full((16, 18, 32), value)
+    latent[:, 9:] *= -1
+    return latent
+
+
+@pytest.fixture
+def module() -> FirstFrame:
+    """Knows one example for every biome: the number of the biome, from -1 to 0.75."""
+    made = FirstFrame(FirstFrameConfig(examples=len(BIOMES)))
+    examples = torch.stack([plain(index / 4 - 1) for index in range(len(BIOMES))])
+    made.fit(examples, torch.cat([asked(name) for name in BIOMES]))
+    return made
+
+
+def test_a_biome_is_drawn_as_its_example_shows_it(module: FirstFrame) -> None:
+    for index, name in enumerate(BIOMES):
+        drawn = module(seeded_noise(3, 0), asked(name))[0]
+        assert (drawn - plain(index / 4 - 1)).abs().mean() < 0.1
+
+
+def test_parts_of_different_examples_make_a_place_that_none_of_them_shows() -> None:
+    torch.manual_seed(0)
+    made = FirstFrame(FirstFrameConfig(examples=64))
+    # Columns of a wide window agree, so that parts fit each other anywhere.
+    examples = torch.randn(64, 16, 1, 1) * torch.ones(64, 16, 18, 32) + 0.1 * torch.randn(64, 16, 18, 32)
+    made.fit(examples, asked("meadow").expand(64, -1))
+    drawn = [made(seeded_noise(seed, 0), asked("meadow"))[0] for seed in (1, 2)]
+    assert (drawn[0] - drawn[1]).abs().mean() > 0.2, "another seed is another place"
+    assert torch.equal(drawn[0], made(seeded_noise(1, 0), asked("meadow"))[0])
+
+
+def test_fewer_examples_than_room_are_kept_over_again() -> None:
+    made = FirstFrame(FirstFrameConfig(examples=5))
+    made.fit(torch.stack([plain(1.0), plain(-1.0)]), torch.cat([asked("snow"), asked("desert")]))
+    assert [float(example[0, 0, 0]) for example in made.examples] == [1.0, -1.0, 1.0, -1.0, 1.0]
+
+
+def test_blurring_keeps_what_is_even_to_the_very_border() -> None:
+    assert torch.allclose(blurred(torch.ones(2, 18, 32), (9, 5)), torch.ones(2, 18, 32))
+    point = torch.zeros(18, 32)
+    point[9, 16] = 1.0
+    spread = blurred(point, (3, 5))
+    assert torch.allclose(spread[8:11, 14:19], torch.full((3, 5), 1 / 15)) and spread.sum() == pytest.approx(1)
+
+
+def test_a_young_dream_is_left_alone_and_an_old_one_pulled_a_little(module: FirstFrame) -> None:
+    prior, known = Prior(module, asked("alien")), torch.ones(18, 32)
+    drifted = plain(0.75)[None] + 0.4
+    assert torch.equal(prior.pull(drifted, known, 0.0, age=0), drifted)
+    pulled = prior.pull(drifted, known, 0.0, age=1000)
+    assert torch.allclose(drifted - pulled, torch.full_like(drifted, 0.4 * STRENGTH), atol=0.02)
+    for _ in range(200):
+        drifted = prior.pull(drifted, known, 0.0, age=1000)
+    assert (drifted - plain(0.75)).abs().max() < 0.05, "errors are taken back in time"
+
+
+def test_unknown_cells_are_filled_with_what_fits_beside_them(module: FirstFrame) -> None:
+    prior, known = Prior(module, asked("alien")), torch.ones(18, 32)
+    known[:, 28:] = 0
+    latent = plain(0.75)[None].clone()
+    latent[..., 28:] = 5.0
+    filled = prior.pull(latent, known, 0.0, age=0)
+    assert torch.equal(filled[..., :28], latent[..., :28])
+    expected = 5.0 + UNKNOWN * (plain(0.75)[None, ..., 28:] - 5.0)
+    assert torch.allclose(filled[..., 28:], expected, atol=0.05)
+
+
+def test_examples_follow_the_gaze(module: FirstFrame) -> None:
+    prior, nothing = Prior(module, asked("alien")), torch.zeros(18, 32)
+    blank = torch.zeros(1, 16, 18, 32)
+    for pitch, horizon in ((0.0, 9), (0.3, 14), (-0.3, 4)):
+        guess = prior.pull(blank, nothing, pitch, age=0) / UNKNOWN
+        assert torch.allclose(guess[0, :, :horizon], torch.full((16, horizon, 32), 0.75), atol=0.05), "sky above"
+        assert torch.allclose(guess[0, :, horizon:], torch.full((16, 18 - horizon, 32), -0.75), atol=0.05)
