@@ -31,3 +31,7 @@ class DataError(GenieLiteError):
 
 class ImageError(GenieLiteError):
     """A picture given as a start frame cannot be used."""
+
+
+class PromptError(UsageError):
+    """Nothing in a text was understood, or a list of events is not one."""
