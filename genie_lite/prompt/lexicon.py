@@ -72,10 +72,15 @@ Meaning = Sense | Degree | Mark
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Phrases (tuples of lower-case words) with their meanings, every word in them, and words that no typo makes."""
+    """Phrases (tuples of lower-case words) with their meanings, and every word in them.
+
+    spellable: the words that a misspelt one may stand for, which small words are not: they would swallow unknown words.
+    real: English words that are no misspelling of any of them.
+    """
 
     meanings: Mapping[tuple[str, ...], Meaning]
     words: frozenset[str]
+    spellable: tuple[str, ...]
     real: frozenset[str]
     longest: int
 
@@ -104,7 +109,7 @@ class Lexicon:
     def _misspelt(self, typed: str) -> str | None:
         if len(typed) < SHORTEST_TYPED or typed in self.real:
             return None
-        found = [word for word in self.words if _one_letter_off(word, typed)]
+        found = [word for word in self.spellable if _one_letter_off(word, typed)]
         return min(found, key=lambda word: self._doubts(word, typed), default=None)
 
     def _doubts(self, word: str, typed: str) -> tuple[bool, bool, bool, str]:
@@ -125,7 +130,10 @@ def lexicon() -> Lexicon:
     for entry in data["sense"]:
         meanings |= dict.fromkeys(_phrases(entry["words"]), _sense(entry))
     words = frozenset(word for phrase in meanings for word in phrase)
-    return Lexicon(meanings, words, frozenset(data["real"]["words"].replace(",", " ").split()), max(map(len, meanings)))
+    small = {word for (word, *rest), meaning in meanings.items() if not rest and isinstance(meaning, Mark)}
+    telling = {word for phrase, meaning in meanings.items() if not isinstance(meaning, Mark) for word in phrase}
+    real = frozenset(data["real"]["words"].replace(",", " ").split())
+    return Lexicon(meanings, words, tuple(sorted(telling - small)), real, max(map(len, meanings)))
 
 
 def _degree(name: str, levels: Mapping[str, float]) -> Degree:
