@@ -10,13 +10,11 @@ from hypothesis import strategies as st
 from genie_lite.cli import main
 from genie_lite.conditions import BIOMES, CONDITION_NAMES, STRENGTHS, Conditions, biome
 from genie_lite.errors import PromptError
-from genie_lite.prompt.lexicon import Mark, lexicon
+from genie_lite.prompt.lexicon import lexicon
 from genie_lite.prompt.parser import parse
 
 RAINY = biome("autumn", hour=15.0, fog=0.3, rain=0.5, clouds=0.7, settlement=0.4)
-WORDS = sorted(
-    words[0] for words, meaning in lexicon().meanings.items() if len(words) == 1 and meaning is not Mark.STOP
-)
+WORDS = sorted(phrase for phrase in lexicon().phrases if len(phrase) >= 5 and " " not in phrase)
 
 
 def misspellings(word: str) -> set[str]:
@@ -34,7 +32,7 @@ def test_the_lexicon_knows_at_least_400_words_and_phrases() -> None:
 def test_words_are_recognised_when_one_letter_is_wrong() -> None:
     known = lexicon()
     read, lost = 0, []
-    for word in (word for word in WORDS if len(word) >= 5 and not isinstance(known.meaning(word), Mark)):
+    for word in WORDS:
         for typed in misspellings(word) - known.words - known.real:
             same = known.meaning(known.word(typed)) == known.meaning(word)
             read += same
@@ -42,21 +40,19 @@ def test_words_are_recognised_when_one_letter_is_wrong() -> None:
     assert len(lost) <= 0.03 * read, lost
 
 
-@pytest.mark.parametrize(
-    "word", ["brain", "know", "make", "frog", "harsh", "could", "moose", "clean", "branch", "castle"]
-)
+@pytest.mark.parametrize("word", ["brain", "know", "make", "frog", "harsh", "could", "moose", "clean", "branch"])
 def test_real_words_are_no_misspellings(word: str) -> None:
-    fog = parse("fog")
-    assert parse(f"fog, {word}").conditions == fog.conditions or word == "castle"
+    assert parse(f"fog, {word}").conditions == parse("fog").conditions
 
 
 def test_short_words_are_not_guessed() -> None:
     assert parse("fog and sow, ran, lke").not_understood == ("sow", "ran", "lke")
 
 
-@given(
-    st.text() | st.lists(st.sampled_from([*lexicon().phrases, "or", ",", ".", "7 am", "80%", "wombat"])).map(" ".join)
-)
+PIECES = [*lexicon().phrases, "or", ",", ".", "7 am", "80%", "wombat"]
+
+
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map(" ".join))
 def test_any_text_gives_lawful_conditions_or_the_one_error(text: str) -> None:
     for now in (None, RAINY):
         try:
