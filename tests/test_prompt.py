@@ -107,6 +107,32 @@ def test_other_numbers_are_no_times(text: str) -> None:
     assert parse(text).conditions.hour in (12.0, 19.0)
 
 
+@pytest.mark.parametrize(
+    ("text", "vegetation"),
+    [
+        ("trees", 0.6),
+        ("no trees", 0.0),
+        ("treeless", 0.0),
+        ("treeles", 0.0),
+        ("tree-free", 0.0),
+        ("free of trees", 0.0),
+        ("no houses, lakes or trees", 0.0),
+        ("no dinosaurs, trees", 0.6),
+        ("hardly any trees", 0.15),
+        ("not many trees", 0.15),
+        ("a few trees", 0.3),
+        ("not very many trees", 0.3),
+        ("not too dense trees", 0.3),
+        ("a little more trees", 0.65),
+        ("20% trees", 0.2),
+        ("the trees are dense, fog", 0.9),
+        ("very dense trees", 0.95),
+    ],
+)
+def test_degrees(text: str, vegetation: float) -> None:
+    assert parse(text).conditions.vegetation == pytest.approx(vegetation)
+
+
 def test_falling_snow_makes_a_snowy_world_only_where_no_other_biome_is_named() -> None:
     assert parse("snowflakes").conditions.snow == 1
     tropical = parse("snowflakes over a tropical sea").conditions

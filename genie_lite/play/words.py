@@ -12,6 +12,7 @@ from genie_lite.session.manager import SessionManager
 
 CHIP_TICKS = 6 * STEPS_PER_SECOND
 MOST_CHIPS = 8
+LONGEST_CHIP = 48
 LONGEST_TEXT = 72
 """Characters that fit the line."""
 
@@ -81,9 +82,9 @@ class Words:
             (chip.phrase, ", ".join(f"{name} {value:.2g}" for name, value in chip.sets.items()))
             for chip in reading.understood
         ]
-        told += [(word, "") for word in reading.not_understood]
-        more = [(f"and {len(told) - MOST_CHIPS} more", "")] if len(told) > MOST_CHIPS else []
-        self._chips, self._ticks = (*told[:MOST_CHIPS], *more), CHIP_TICKS
+        more = [(f"and {len(told) - MOST_CHIPS} more", " ")] if len(told) > MOST_CHIPS else []
+        unknown = [(", ".join(reading.not_understood), "")] if reading.not_understood else []
+        self._chips, self._ticks = (*told[:MOST_CHIPS], *more, *unknown), CHIP_TICKS
 
 
 def _line(panels: Panels, text: str, problem: str) -> pygame.Surface:
@@ -96,7 +97,7 @@ def _chips(panels: Panels, picture: pygame.Rect, chips: tuple[tuple[str, str], .
     """Rows of chips, each a phrase and what it set; what set nothing has a question mark."""
     rows: list[list[pygame.Surface]] = [[]]
     for phrase, sets in chips:
-        words = phrase if len(phrase) <= 32 else phrase[:31] + "…"
+        words = phrase if len(phrase) <= LONGEST_CHIP else phrase[: LONGEST_CHIP - 1] + "…"
         parts = (
             [panels.text(words, 15), panels.text(sets, 14, ACCENT)] if sets else [panels.text(f"{words} ?", 15, AMBER)]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,13 +36,15 @@ class Sense:
 class Degree:
     """How much of something: a level in [0, 1], or a change against the present.
 
-    `exact` levels are meant as numbers (70 %, half); `very` only strengthens the degree that follows.
+    `exact` levels are meant as numbers (70 %, half); `very` only strengthens the degree that follows; `not_so` is "not
+    very": whatever strong degree follows, it is light.
     """
 
     level: float
     exact: bool = False
     change: bool = False
     very: bool = False
+    not_so: bool = False
 
     @property
     def none(self) -> bool:
@@ -52,8 +55,9 @@ class Degree:
         """This degree followed by another: very thick, not very, a little more."""
         if self.very:
             return other if other.none or other.change else Degree(other.level / 2 if other.level <= 0.3 else VERY)
-        if self.none:
-            return Degree(0.3) if other.very or (other.level >= 0.6 and not other.change) else self
+        if self.none or self.not_so:
+            strong = other.very or (other.level >= 0.6 and not other.change)
+            return Degree(0.3, not_so=True) if strong else self
         if other.change and self.level <= 0.3:
             return Degree(other.level / 2, change=True)
         return self if other.very else other
@@ -64,6 +68,7 @@ class Mark(Enum):
 
     BREAK = auto()
     OR = auto()
+    FREE = auto()
     STOP = auto()
 
 
@@ -89,9 +94,17 @@ class Lexicon:
         """All phrases that set or imply a condition, or say how much."""
         return [" ".join(words) for words, meaning in self.meanings.items() if not isinstance(meaning, Mark)]
 
-    def meaning(self, word: str) -> Meaning | None:
-        """The meaning of a single known word, or of what it is the plural of."""
-        return next((found for stem in (word, *_stems(word)) if (found := self.meanings.get((stem,)))), None)
+    def meaning(self, *words: str) -> Meaning | None:
+        """The meaning of known words together; the last may be a plural."""
+        stems = (words[-1], *_stems(words[-1]))
+        return next((found for stem in stems if (found := self.meanings.get((*words[:-1], stem)))), None)
+
+    def lack(self, typed: str) -> Sense | None:
+        """What a word in -less lacks, even if its last s is: treeless."""
+        ending = re.fullmatch(r"(.{3,})less?", typed)
+        known = typed in self.real or self.meaning(typed) is not None
+        sense = self.meaning(ending[1]) if ending and not known else None
+        return sense if isinstance(sense, Sense) else None
 
     def word(self, typed: str) -> str:
         """The known word that was typed, perhaps as a plural or misspelt by one letter; otherwise `typed` itself."""
@@ -124,7 +137,7 @@ def lexicon() -> Lexicon:
     meanings: dict[tuple[str, ...], Meaning] = {}
     for mark, group in ((Mark.STOP, "stop"), (Mark.BREAK, "breaks")):
         meanings |= dict.fromkeys(_phrases(data[group]["words"]), mark)
-    meanings[("or",)] = Mark.OR
+    meanings |= {("or",): Mark.OR, ("free",): Mark.FREE}
     for name, phrases in data["strengths"].items():
         meanings |= dict.fromkeys(_phrases(phrases), _degree(name, data["levels"]))
     for entry in data["sense"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genie_lite.conditions import Conditions
 from genie_lite.errors import PromptError
@@ -76,45 +76,48 @@ def parse(text: str, now: Conditions | None = None) -> Reading:
 
 def _items(text: str) -> Iterator[_Item]:
     """The text cut into items, from left to right."""
-    words, at, known = [], 0, lexicon()
+    words: list[re.Match[str]] = []
+    at = 0
     while at < len(text):
-        exact = match_time(text, at) if not (at and text[at - 1].isalnum()) else None
-        percent = _PERCENT.match(text, at)
-        mark, word = _PUNCTUATION.match(text, at), _WORD.match(text, at)
-        if word and not exact and not percent:
+        item, word = _literal(text, at), _WORD.match(text, at)
+        if item is not None:
+            yield from _phrases(words, lexicon())
+            yield item
+            words = []
+            at = item.end
+        elif word:
             words.append(word)
             at = word.end()
-            continue
-        if exact or percent or mark:
-            yield from _phrases(words, known)
-            words = []
-        if exact:
-            yield _Item(Sense({"hour": exact[0]}, clock=True), at, exact[1])
-        elif percent:
-            yield _Item(Degree(min(100, int(percent[1])) / 100, exact=True), at, percent.end())
-        elif mark:
-            yield _Item(Mark.BREAK, at, mark.end(), comma=True)
-        at = exact[1] if exact else (percent or mark).end() if percent or mark else at + 1
-    yield from _phrases(words, known)
+        else:
+            at += 1
+    yield from _phrases(words, lexicon())
+
+
+def _literal(text: str, at: int) -> _Item | None:
+    """The time, percentage or punctuation that begins at this place."""
+    clock = match_time(text, at)
+    if clock is not None:
+        return _Item(Sense({"hour": clock[0]}, clock=True), at, clock[1])
+    percent, mark = _PERCENT.match(text, at), _PUNCTUATION.match(text, at)
+    if percent:
+        return _Item(Degree(min(100, int(percent[1])) / 100, exact=True), at, percent.end())
+    return _Item(Mark.BREAK, at, mark.end(), comma=True) if mark else None
 
 
 def _phrases(words: list[re.Match[str]], known: Lexicon) -> Iterator[_Item]:
     """Words without punctuation between them, as the longest phrases that the lexicon has."""
     read, at = [known.word(word[0]) for word in words], 0
     while at < len(words):
-        for length in range(min(known.longest, len(words) - at), 0, -1):
-            meaning = known.meanings.get(tuple(read[at : at + length])) if length > 1 else known.meaning(read[at])
-            if meaning is not None:
-                yield _Item(meaning, words[at].start(), words[at + length - 1].end())
-                break
+        start, length = words[at].start(), 1
+        meaning: Sense | Degree | Mark | None = known.lack(words[at][0])
+        if meaning is not None:
+            yield _Item(Degree(0.0), start, start)
         else:
-            length, word = 1, words[at]
-            stem = known.meaning(known.word(word[0].removesuffix("less")))
-            if word[0].endswith("less") and isinstance(stem, Sense):
-                yield _Item(Degree(0.0), word.start(), word.start())
-                yield _Item(stem, word.start(), word.end())
-            else:
-                yield _Item(None, word.start(), word.end())
+            for length in range(min(known.longest, len(words) - at), 0, -1):
+                meaning = known.meaning(*read[at : at + length])
+                if meaning is not None:
+                    break
+        yield _Item(meaning, start, words[at + length - 1].end())
         at += length
 
 
@@ -138,13 +141,16 @@ def _mentions(items: list[_Item], text: str) -> tuple[list[Mention], list[tuple[
         elif meaning is None:
             unknown.append((item.start, text[item.start : item.end]))
             stray = True
+        elif meaning is Mark.FREE:
+            if in_clause and mentions[-1].degree is None and item.start == mentions[-1].end + 1:
+                mentions[-1] = replace(mentions[-1], degree=Degree(0.0), end=item.end)
         elif meaning is Mark.OR or (item.comma and carried and _list_goes_on(items[number + 1 :])):
             if carried and degree is None:
                 degree, begin, stray = Degree(0.0), item.end, False
         elif meaning is Mark.BREAK:
             last = mentions[-1] if mentions else None
             if degree is not None and in_clause and last is not None and last.degree is None:
-                mentions[-1] = Mention(last.sense, degree, last.start, max(last.end, _end_before(items, item.start)))
+                mentions[-1] = replace(last, degree=degree, end=max(last.end, _end_before(items, item.start)))
                 degree = None
             elif stray or (item.comma and degree is not None and degree.none):
                 degree = None
