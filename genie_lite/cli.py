@@ -18,8 +18,8 @@ from genie_lite.errors import GenieLiteError, UsageError
 
 COMMANDS = {
     "play": ("genie_lite.commands.play", "walk through a world that the model draws"),
-    "worlds view": ("genie_lite.commands.view", "walk through the simulator, in the same window"),
     "prompt": ("genie_lite.commands.prompt", "tell what a text is taken to mean"),
+    "worlds view": ("genie_lite.commands.view", "walk through the simulator, in the same window"),
     "collect": ("genie_lite.data.collect", "record episodes from a simulator to train on"),
     "train": ("genie_lite.train.command", "train the model from nothing"),
     "bench speed": ("genie_lite.bench.speed", "measure the frame rate, stage by stage"),
