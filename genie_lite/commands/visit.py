@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from genie_lite.commands.words import event_of, read_events, tell
+from genie_lite.commands.words import script_of, tell
 from genie_lite.conditions import BIOMES, STRENGTHS, Conditions, biome
 from genie_lite.engine.protocol import Engine, Start
 from genie_lite.errors import DisplayError, UsageError
 from genie_lite.prompt.parser import Reading, parse
 from genie_lite.recording.report import prepare_folder, session_report, write_report
-from genie_lite.session.events import Event
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import DEFAULT_CAP, SessionManager
 
@@ -91,11 +90,6 @@ class VisitOptions:
         """True if a flag gives a condition."""
         return any(getattr(self, name) is not None for name in ("biome", *CONDITION_FLAGS))
 
-    def script(self, start: Start) -> tuple[Event, ...]:
-        """The events of --events; a --prompt for a picture becomes the first. Raises PromptError."""
-        script = () if self.events is None else read_events(self.events)
-        return script if self.prompt is None or isinstance(start, Conditions) else (event_of(self.prompt), *script)
-
     def visit_cap(self) -> float:
         """The cap in seconds; a longer --seconds stretches the default. Raises UsageError for senseless times."""
         for name in ("cap", "seconds"):
@@ -116,7 +110,7 @@ def visit(options: VisitOptions, start: Start, make_engine: Callable[[], Engine]
     cap = options.visit_cap()
     if not 0 <= options.floor <= 1:
         raise UsageError(f"--floor {options.floor:g} is outside 0 to 1; 0 never ends a visit")
-    script, reading = options.script(start), options.reading()
+    script, reading = script_of(options.events, options.prompt, start), options.reading()
     if reading is not None:
         tell(reading)
     seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed

@@ -9,6 +9,7 @@ from typing import Any
 
 from genie_lite.actions import STEPS_PER_SECOND
 from genie_lite.conditions import Conditions
+from genie_lite.engine.protocol import Start
 from genie_lite.errors import PromptError
 from genie_lite.prompt.parser import Reading, parse
 from genie_lite.session.events import Event
@@ -20,6 +21,15 @@ def tell(reading: Reading) -> None:
         print(f"understood      {chip}")
     if reading.not_understood:
         print(f"not understood  {', '.join(reading.not_understood)}")
+
+
+def script_of(events: Path | None, prompt: str | None, start: Start) -> tuple[Event, ...]:
+    """What happens on the way: the events of a file, after the prompt if the world begins from a picture.
+
+    Raises PromptError.
+    """
+    script = () if events is None else read_events(events)
+    return script if prompt is None or isinstance(start, Conditions) else (event_of(prompt), *script)
 
 
 def event_of(text: str, at_s: float = 0.0) -> Event:
