@@ -18,6 +18,7 @@ from genie_lite.errors import GenieLiteError, UsageError
 
 COMMANDS = {
     "play": ("genie_lite.commands.play", "walk through a world that the model draws"),
+    "prompt": ("genie_lite.commands.prompt", "tell what a text is taken to mean"),
     "worlds view": ("genie_lite.commands.view", "walk through the simulator, in the same window"),
     "collect": ("genie_lite.data.collect", "record episodes from a simulator to train on"),
     "train": ("genie_lite.train.command", "train the model from nothing"),

@@ -9,6 +9,10 @@ class UsageError(GenieLiteError):
     """A value the user gave makes no sense (exit status 2)."""
 
 
+class PromptError(UsageError):
+    """Nothing in a text was understood, or a list of events is not one."""
+
+
 class CheckpointError(GenieLiteError):
     """A checkpoint is missing, torn, or was made by something else."""
 

@@ -92,6 +92,9 @@ def test_the_module_runs_like_the_script() -> None:
         (["play", "--cap", "-1", "--checkpoint", "."], "--cap"),
         (["play", "--world", "landscape", "--checkpoint", "."], "--world or --checkpoint"),
         (["worlds", "view", "--floor", "3"], "--floor"),
+        (["play", "--prompt", "qwxz", "--checkpoint", "."], "qwxz"),
+        (["worlds", "view", "--prompt", "qwxz"], "qwxz"),
+        (["worlds", "view", "--events", "nowhere.json"], "nowhere.json"),
         (["worlds", "view", "--off-screen", "--cap", "0"], "--seconds"),
     ],
 )
@@ -133,6 +136,59 @@ def test_a_picture_becomes_an_upright_start_frame(tmp_path: Path) -> None:
 def test_flags_become_conditions() -> None:
     start = play.start_of(play.Options(biome="snow", hour=20.5, snowfall=0.8))
     assert start == biome("snow", hour=20.5, snowfall=0.8)
+
+
+def test_words_become_conditions_and_flags_overrule_them() -> None:
+    words = play.Options(prompt="a foggy desert at dawn, light rain")
+    assert play.start_of(words) == biome("desert", hour=6.0, fog=0.6, rain=0.3, clouds=0.7)
+    overruled = play.start_of(replace(words, biome="snow", fog=0.1, hour=12.0))
+    assert overruled == biome("snow", hour=12.0, fog=0.1, rain=0.3, clouds=0.7)
+
+
+def test_what_was_understood_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = off_screen(tmp_path, prompt="thick fog with wombats", seconds=0.5)
+    assert visit(options, options.conditions(), fake) == 0
+    told = capsys.readouterr().out
+    assert "understood      thick fog: fog 0.9\n" in told and "not understood  wombats\n" in told
+    assert json.loads((tmp_path / "report.json").read_text())["conditions"]["fog"] == 0.9
+
+
+def test_words_change_a_picture_in_the_first_seconds(tmp_path: Path) -> None:
+    options = off_screen(tmp_path, prompt="thick fog", seconds=4.0)
+    assert visit(options, np.zeros((144, 256, 3), np.uint8), fake) == 0
+    assert json.loads((tmp_path / "report.json").read_text())["conditions"]["fog"] == 0.9
+
+
+def test_a_file_of_events_happens_on_the_way(tmp_path: Path) -> None:
+    script = tmp_path / "events.json"
+    script.write_text('[{"at_s": 0.5, "text": "night falls"}, {"at_s": 1, "text": "let it snow"}]')
+    options = off_screen(tmp_path, events=script, seconds=5.0)
+    assert visit(options, biome("autumn", hour=20.0), fake) == 0
+    lived = json.loads((tmp_path / "report.json").read_text())["conditions"]
+    assert (lived["hour"], lived["snowfall"], lived["autumn"]) == (23, 0.6, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "no JSON"),
+        ('{"at_s": 1, "text": "fog"}', "no list"),
+        ('["fog"]', "event 1"),
+        ('[{"at_s": 1, "text": "fog"}, {"at_s": 1}]', "event 2"),
+        ('[{"at_s": 1, "text": "fog", "loud": true}]', "event 1"),
+        ('[{"at_s": -1, "text": "fog"}]', "at_s -1"),
+        ('[{"at_s": true, "text": "fog"}]', "at_s True"),
+        ('[{"at_s": NaN, "text": "fog"}]', "at_s nan"),
+        ('[{"at_s": 1, "text": 5}]', "text 5"),
+        ('[{"at_s": 1, "text": "qwxz"}]', "qwxz"),
+    ],
+)
+def test_events_that_make_no_sense_are_one_line_and_status_2(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "events.json").write_text(text)
+    status, said = complaint(capsys, "worlds", "view", "--events", str(tmp_path / "events.json"))
+    assert status == 2 and told in said and "events.json" in said
 
 
 def test_an_off_screen_walk_leaves_a_video_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

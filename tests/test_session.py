@@ -6,10 +6,11 @@ import pytest
 
 from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
 from genie_lite.camera import Pose
-from genie_lite.conditions import biome
+from genie_lite.conditions import Conditions, biome
 from genie_lite.engine.fake import FakeEngine
 from genie_lite.engine.protocol import Frame, Start
 from genie_lite.session.autopilot import Autopilot
+from genie_lite.session.events import GLIDE_STEPS, Event
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import EndReason, SessionManager, State
 
@@ -223,3 +224,68 @@ def test_frame_times_tell_percentiles_and_rate() -> None:
     assert times.summary()["work"]["p50"] == 50.5 and times.summary()["work"]["p99"] > 99
     assert math.isclose(times.rate("work"), 1000 / 50.5) and times.rate("never") == 0
     assert times.values("present") == [2.0]
+
+
+def lived(session: SessionManager, steps: int) -> list[Conditions]:
+    """The conditions of the next frames."""
+    seen = []
+    for _ in range(steps):
+        session.step(IDLE)
+        assert session.frame is not None
+        seen.append(session.frame.conditions)
+    return seen
+
+
+def test_an_event_glides_over_three_seconds_and_the_short_way_round_the_clock() -> None:
+    session = SessionManager(FakeEngine(SIZE), biome("meadow", hour=23.0, rain=0.0), 7)
+    session.begin()
+    session.step(IDLE)
+    session.change(biome("desert", hour=2.0, rain=0.9))
+    seen = lived(session, 4 * STEPS_PER_SECOND)
+    half, end = seen[GLIDE_STEPS // 2 - 1], seen[GLIDE_STEPS - 1]
+    assert (half.rain, half.meadow, half.desert, half.hour) == pytest.approx((0.45, 0.5, 0.5, 0.5))
+    assert seen[GLIDE_STEPS - 2] != end == seen[-1] == biome("desert", hour=2.0, rain=0.9)
+    assert [now.rain for now in seen] == sorted(now.rain for now in seen) and 0 < seen[0].rain < 0.03
+
+
+def test_a_second_event_goes_on_from_where_the_first_one_was() -> None:
+    session = begun()
+    session.change(replace(session.heading, rain=0.9))
+    before = lived(session, STEPS_PER_SECOND)[-1]
+    session.change(replace(session.heading, fog=0.8))
+    seen = lived(session, GLIDE_STEPS)
+    assert abs(seen[0].rain - before.rain) < 0.02 and (seen[-1].rain, seen[-1].fog) == (0.9, 0.8)
+
+
+def test_a_world_without_events_is_never_told_conditions() -> None:
+    class Untold(FakeEngine):
+        def set_conditions(self, conditions: Conditions) -> None:
+            raise AssertionError("told")
+
+    session = begun(Untold(SIZE))
+    run(session, 5)
+    assert session.steps == 5
+
+
+def test_a_script_happens_by_world_time_and_again_after_a_restart() -> None:
+    session = begun(
+        script=[Event(4, lambda now: replace(now, snowfall=1.0)), Event(2, lambda now: replace(now, fog=0.9))]
+    )
+    for _ in range(2):
+        seen = lived(session, GLIDE_STEPS + 4)
+        assert [now.fog > 0.1 for now in seen[:3]] == [False, False, True]
+        assert [now.snowfall > 0.0 for now in seen[:5]] == [False] * 4 + [True]
+        assert (seen[-1].fog, seen[-1].snowfall) == (0.9, 1.0)
+        session.restart()
+        assert session.frame is not None and session.frame.conditions == biome("meadow")
+
+
+def test_a_pause_holds_a_glide_and_a_restart_forgets_it() -> None:
+    session = begun()
+    session.change(replace(session.heading, rain=0.9))
+    session.pause()
+    assert session.frame is not None and session.frame.conditions.rain == 0
+    session.single_step(IDLE)
+    assert session.frame.conditions.rain == pytest.approx(0.9 / GLIDE_STEPS)
+    session.restart()
+    assert lived(session, 3)[-1] == biome("meadow")

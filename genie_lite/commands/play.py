@@ -14,14 +14,14 @@ from genie_lite.errors import UsageError
 
 @dataclass(frozen=True)
 class Options(VisitOptions):
-    """Walk through a world that the model draws, from conditions or from a picture."""
+    """Walk through a world that the model draws, from words, conditions or a picture."""
 
     world: str | None = None
     """A world whose weights come with genie_lite (landscape if left out)."""
     checkpoint: Path | None = None
     """Weights of your own: a folder that training wrote."""
     image: Path | None = None
-    """Begin from this picture instead of conditions."""
+    """Begin from this picture instead of conditions; a --prompt then changes it in the first seconds."""
     quality: Literal["auto", "720p", "360p", "144p"] = "auto"
     """Size of the picture; auto takes the largest that holds 24 frames a second."""
     memory: Literal["on", "off"] = "on"
@@ -46,7 +46,7 @@ def start_of(options: Options) -> Start:
     if options.image is None:
         return options.conditions()
     if options.conditions_given():
-        raise UsageError("--image says what the world looks like; leave out --biome, --hour and the other conditions")
+        raise UsageError("--image says what the world looks like; leave out --biome, --hour and so on, or use --prompt")
     from genie_lite.commands.pictures import read_picture
 
     return read_picture(options.image)

@@ -7,12 +7,14 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from genie_lite.commands.words import script_of, tell
 from genie_lite.conditions import BIOMES, STRENGTHS, Conditions, biome
 from genie_lite.engine.protocol import Engine, Start
 from genie_lite.errors import DisplayError, UsageError
+from genie_lite.prompt.parser import Reading, parse
 from genie_lite.recording.report import prepare_folder, session_report, write_report
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import DEFAULT_CAP, SessionManager
@@ -26,26 +28,30 @@ UNSEEN_DRIVERS = ("dummy", "offscreen")
 class VisitOptions:
     """Flags of every visit to a world."""
 
-    biome: str = "meadow"
-    """meadow, autumn, snow, desert, volcanic, tropical, marsh or alien"""
-    hour: float = 12.0
-    """Time of day, 0 to 24."""
-    fog: float = 0.1
-    """Fog, 0 to 1, like the strengths that follow."""
-    rain: float = 0.0
-    """Rain."""
-    snowfall: float = 0.0
-    """Falling snow."""
-    clouds: float = 0.3
-    """Cloud cover."""
-    vegetation: float = 0.5
-    """How much grows."""
-    ruggedness: float = 0.4
-    """From flat to mountainous."""
-    water: float = 0.3
-    """Lakes and rivers."""
-    settlement: float = 0.2
-    """Houses and ruins."""
+    prompt: str | None = None
+    """What the world is like, in English: "a foggy meadow at dawn". The flags that follow overrule it."""
+    biome: str | None = None
+    """meadow (if nothing is said), autumn, snow, desert, volcanic, tropical, marsh or alien"""
+    hour: float | None = None
+    """Time of day, 0 to 24 (12 if nothing is said)."""
+    fog: float | None = None
+    """Fog, 0 to 1, like the strengths that follow (0.1)."""
+    rain: float | None = None
+    """Rain (0)."""
+    snowfall: float | None = None
+    """Falling snow (0)."""
+    clouds: float | None = None
+    """Cloud cover (0.3)."""
+    vegetation: float | None = None
+    """How much grows (0.5)."""
+    ruggedness: float | None = None
+    """From flat to mountainous (0.4)."""
+    water: float | None = None
+    """Lakes and rivers (0.3)."""
+    settlement: float | None = None
+    """Houses and ruins (0.2)."""
+    events: Path | None = None
+    """What happens on the way: a JSON file such as [{"at_s": 5, "text": "let it snow"}]."""
     seed: int | None = None
     """The same seed gives the same world; a new one each time if left out."""
     cap: float | None = None
@@ -59,19 +65,30 @@ class VisitOptions:
     out: Path | None = None
     """Folder for video, report and screenshots (sessions/TIME if left out)."""
 
+    def reading(self) -> Reading | None:
+        """What --prompt was taken to mean, None without it. Raises PromptError if nothing in it was understood."""
+        return None if self.prompt is None else parse(self.prompt)
+
     def conditions(self) -> Conditions:
-        """The conditions asked for. Raises UsageError for an unknown biome or a value out of range."""
-        if self.biome not in BIOMES:
+        """What words and flags ask for; the flags overrule the words.
+
+        Raises UsageError for an unknown biome, a value out of range, or words of which nothing was understood.
+        """
+        if self.biome is not None and self.biome not in BIOMES:
             raise UsageError(f"--biome {self.biome!r} is unknown; choose one of {', '.join(BIOMES)}")
+        reading = self.reading()
+        said = reading.conditions if reading else Conditions(meadow=1.0)
+        if self.biome is not None:
+            said = said.with_biomes(biome(self.biome).biomes)
+        given = {name: getattr(self, name) for name in CONDITION_FLAGS if getattr(self, name) is not None}
         try:
-            return biome(self.biome, **{name: getattr(self, name) for name in CONDITION_FLAGS})
+            return replace(said, **given)
         except ValueError as error:
             raise UsageError(f"{error}; see --help for the flags") from error
 
     def conditions_given(self) -> bool:
-        """True if any condition differs from its default."""
-        defaults = {f.name: f.default for f in fields(self)}
-        return any(getattr(self, name) != defaults[name] for name in ("biome", *CONDITION_FLAGS))
+        """True if a flag gives a condition."""
+        return any(getattr(self, name) is not None for name in ("biome", *CONDITION_FLAGS))
 
     def visit_cap(self) -> float:
         """The cap in seconds; a longer --seconds stretches the default. Raises UsageError for senseless times."""
@@ -93,16 +110,19 @@ def visit(options: VisitOptions, start: Start, make_engine: Callable[[], Engine]
     cap = options.visit_cap()
     if not 0 <= options.floor <= 1:
         raise UsageError(f"--floor {options.floor:g} is outside 0 to 1; 0 never ends a visit")
+    script, reading = script_of(options.events, options.prompt, start), options.reading()
+    if reading is not None:
+        tell(reading)
     seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
     out = options.out or Path("sessions") / time.strftime("%Y%m%d-%H%M%S")
 
     def session(engine: Engine) -> SessionManager:
-        return SessionManager(engine, start, seed, cap=cap, floor=options.floor)
+        return SessionManager(engine, start, seed, cap=cap, floor=options.floor, script=script)
 
     if not options.off_screen:
         if display_expected():
             try:
-                return _in_window(lambda: session(make_engine()), out)
+                return _in_window(lambda: session(make_engine()), out, reading)
             except DisplayError as error:
                 print(f"{error}", file=sys.stderr)
         else:
@@ -118,13 +138,13 @@ def display_expected() -> bool:
     return not linux or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _in_window(make_session: Callable[[], SessionManager], out: Path) -> int:
+def _in_window(make_session: Callable[[], SessionManager], out: Path, reading: Reading | None) -> int:
     from genie_lite.play.loop import PlayLoop, show_waking
     from genie_lite.play.window import Window
 
     with Window() as window:
         show_waking(window)
-        loop = PlayLoop(make_session(), window, out)
+        loop = PlayLoop(make_session(), window, out, reading=reading)
         loop.run()
     return _finish(loop.session, loop.times, out)
 

@@ -27,6 +27,7 @@ class Command(Enum):
     FULLSCREEN = auto()
     SCREENSHOT = auto()
     HELP = auto()
+    SAY = auto()
     CAPTURE_MOUSE = auto()
     RELEASE_MOUSE = auto()
     FOCUS_LOST = auto()
@@ -42,6 +43,7 @@ COMMAND_KEYS = {
     pygame.K_F11: Command.FULLSCREEN,
     pygame.K_F12: Command.SCREENSHOT,
     pygame.K_F1: Command.HELP,
+    pygame.K_t: Command.SAY,
     pygame.K_q: Command.QUIT,
     pygame.K_ESCAPE: Command.QUIT,
 }
@@ -52,6 +54,7 @@ HELP = (
     ("Mouse", "click to look, Esc to let go"),
     ("Space", "jump"),
     ("Shift", "run"),
+    ("T", "type what happens next"),
     ("P", "pause"),
     ("N  .", "one step while paused"),
     ("R", "begin again"),

@@ -17,6 +17,8 @@ from genie_lite.play.hud import Hud, HudView
 from genie_lite.play.keymap import Command, Controls
 from genie_lite.play.panels import Panels
 from genie_lite.play.window import Window, save_png
+from genie_lite.play.words import Words
+from genie_lite.prompt.parser import Reading
 from genie_lite.recording.report import prepare_folder
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import EndReason, SessionManager, State
@@ -45,6 +47,7 @@ class Pace(Protocol):
 class PlayLoop:
     """Shows a session in a window until the player leaves.
 
+    reading: what the player's words were taken to mean, told in the first seconds.
     out: the folder for screenshots. pilot: takes the place of the player's keys, for benchmarks. pace, clock and
     events are injected by tests and benchmarks. `times` holds milliseconds by stage: the engine's own, "step" (engine
     and coherence), "present" (draw and flip), "work" (both) and "interval" (from one shown frame to the next).
@@ -56,6 +59,7 @@ class PlayLoop:
         window: Window,
         out: Path,
         *,
+        reading: Reading | None = None,
         pilot: Callable[[Frame], Action] | None = None,
         pace: Pace | None = None,
         clock: Clock = time.perf_counter,
@@ -66,7 +70,7 @@ class PlayLoop:
         self.times = FrameTimes()
         self.show_hud, self.show_help = True, False
         self._pilot, self._pace, self._clock, self._events = pilot, pace or Pacer(STEPS_PER_SECOND), clock, events
-        self._hud, self._panels = Hud(), Panels(1.0)
+        self._hud, self._panels, self._words = Hud(), Panels(1.0), Words(reading)
         self._action = IDLE
         self._single_step = False
         self._left = False
@@ -100,6 +104,8 @@ class PlayLoop:
         """One turn of the loop; False once the player has left."""
         self._pace.wait()
         for event in self._events():
+            if self._words.take(event, self.session):
+                continue
             command = self.controls.handle(event)
             if command is not None:
                 self._obey(command)
@@ -117,12 +123,17 @@ class PlayLoop:
     def _step(self) -> bool:
         """Advances the session if it runs, or by the one step that was asked for; True if it did."""
         session, self._action = self.session, IDLE
+        if self._words.typing:
+            return False
         advance = {State.RUNNING: session.step, State.PAUSED: session.single_step}.get(session.state)
         if advance is None or session.frame is None or (session.state is State.PAUSED and not self._single_step):
             return False
         self._single_step = False
         self._action = self._pilot(session.frame) if self._pilot else self.controls.action()
+        happened = session.last_event
         advance(self._action)
+        if session.last_event is not None and session.last_event is not happened:
+            self._say(session.last_event.label)
         if session.state is State.ENDED:
             self._let_mouse_go()
         return True
@@ -155,6 +166,10 @@ class PlayLoop:
                 self.window.toggle_fullscreen()
             case Command.SCREENSHOT:
                 self._screenshot()
+            case Command.SAY:
+                if session.state in (State.RUNNING, State.PAUSED):
+                    self.controls.release_all()
+                    self._words.begin()
             case Command.CAPTURE_MOUSE:
                 if session.state is State.RUNNING:
                     self._capture_mouse(True)
@@ -212,6 +227,7 @@ class PlayLoop:
         if session.state is State.PAUSED:
             note = cards.paused(panels)
             window.surface.blit(note, note.get_rect(center=(picture.centerx, picture.top + picture.height * 3 // 4)))
+        self._words.draw(window.surface, picture, panels, chips=self.show_hud)
         if self.show_help:
             card = cards.help_card(panels)
             window.surface.blit(card, card.get_rect(center=picture.center))

@@ -7,8 +7,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from genie_lite.actions import STEPS_PER_SECOND, Action
+from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Engine, Frame, Start
 from genie_lite.session.coherence import CoherenceMeter
+from genie_lite.session.events import Event, Glide
 
 DEFAULT_CAP = 60.0
 """Seconds of world time that a visit lasts."""
@@ -60,7 +62,8 @@ class SessionManager:
 
     cap: seconds of world time (steps / 24), 0 for no end. floor: a coherence score; after three whole seconds
     below it the session ends (0 never does). An exception of the engine or of an observer ends it as well, and is
-    kept in `error`. Raises ValueError for a negative cap or a floor outside [0, 1].
+    kept in `error`. script: events that happen by themselves, in every life of the world.
+    Raises ValueError for a negative cap or a floor outside [0, 1].
     """
 
     def __init__(
@@ -72,11 +75,14 @@ class SessionManager:
         cap: float = DEFAULT_CAP,
         floor: float = 0.0,
         observers: Sequence[Observer] = (),
+        script: Sequence[Event] = (),
     ) -> None:
         if cap < 0 or not 0 <= floor <= 1:
             raise ValueError(f"cap={cap} must not be negative and floor={floor} must be within [0, 1]")
         self.engine, self.start, self.seed, self.cap, self.floor = engine, start, seed, cap, floor
         self.observers = list(observers)
+        self.script = tuple(sorted(script, key=lambda event: event.step))
+        self.last_event: Event | None = None
         self.coherence = CoherenceMeter()
         self.state = State.IDLE
         self.steps = 0
@@ -84,6 +90,21 @@ class SessionManager:
         self.frame: Frame | None = None
         self.end_reason: EndReason | None = None
         self.error: Exception | None = None
+        self._glide: Glide | None = None
+        self._glide_began = 0
+
+    @property
+    def heading(self) -> Conditions:
+        """The conditions of the world, or those that it glides to. Raises RuntimeError before the first frame."""
+        if self.frame is None:
+            raise RuntimeError("a session that has not begun has no conditions")
+        return self._glide.end if self._glide else self.frame.conditions
+
+    def change(self, conditions: Conditions) -> None:
+        """An event: from the next step on the world glides to these conditions. Raises RuntimeError without a frame."""
+        if self.frame is None:
+            raise RuntimeError("a session that has not begun has no conditions")
+        self._glide, self._glide_began = Glide(self.frame.conditions, conditions), self.steps
 
     @property
     def world_time(self) -> float:
@@ -153,6 +174,7 @@ class SessionManager:
 
     def _reset(self) -> None:
         self.steps, self.end_reason, self.error = 0, None, None
+        self._glide, self.last_event = None, None
         self.coherence.reset()
         try:
             self.frame = self.engine.reset(self.start, self.seed)
@@ -165,6 +187,7 @@ class SessionManager:
 
     def _advance(self, action: Action) -> None:
         try:
+            self._let_events_happen()
             self.frame = self.engine.step(action)
             self.steps += 1
             self.coherence.update(self.frame)
@@ -177,6 +200,18 @@ class SessionManager:
             self.end(EndReason.CAP)
         elif self._lost():
             self.end(EndReason.COHERENCE)
+
+    def _let_events_happen(self) -> None:
+        """Starts what the script has for this step, and takes a glide one step further."""
+        for event in self.script:
+            if event.step == self.steps:
+                self.change(event.change(self.heading))
+                self.last_event = event
+        if self._glide is not None:
+            gone = self.steps + 1 - self._glide_began
+            self.engine.set_conditions(self._glide.at(gone))
+            if gone >= self._glide.steps:
+                self._glide = None
 
     def _lost(self) -> bool:
         last = self.coherence.curve[-LOST_AFTER:]

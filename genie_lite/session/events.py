@@ -1,0 +1,48 @@
+"""The world changes while you walk: a glide from old conditions to new ones, and events to happen. World time only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from genie_lite.actions import STEPS_PER_SECOND
+from genie_lite.conditions import BIOMES, STRENGTHS, Conditions
+
+GLIDE_SECONDS = 3.0
+GLIDE_STEPS = round(GLIDE_SECONDS * STEPS_PER_SECOND)
+
+
+@dataclass(frozen=True)
+class Event:
+    """At `step` (1/24 s of world time) the conditions become what `change` makes of those the world is heading for.
+
+    `label` is what the player is told.
+    """
+
+    step: int
+    change: Callable[[Conditions], Conditions]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Glide:
+    """From `begin` to `end` in so many steps: linear in biome weights and strengths, the short way round the clock."""
+
+    begin: Conditions
+    end: Conditions
+    steps: int = GLIDE_STEPS
+
+    def at(self, step: int) -> Conditions:
+        """The conditions after `step` steps; exactly `end` from the last one on."""
+        if step >= self.steps:
+            return self.end
+        share = max(0, step) / self.steps
+        names = (*BIOMES, *STRENGTHS)
+        values = {name: _between(getattr(self.begin, name), getattr(self.end, name), share) for name in names}
+        way = (self.end.hour - self.begin.hour + 12) % 24 - 12
+        hour = (self.begin.hour + way * share) % 24
+        return Conditions(**values, hour=hour if hour < 24 else 0.0)
+
+
+def _between(begin: float, end: float, share: float) -> float:
+    return begin + (end - begin) * share
