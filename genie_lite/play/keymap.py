@@ -26,6 +26,7 @@ class Command(Enum):
     HUD = auto()
     FULLSCREEN = auto()
     SCREENSHOT = auto()
+    RECORD = auto()
     HELP = auto()
     CAPTURE_MOUSE = auto()
     RELEASE_MOUSE = auto()
@@ -41,6 +42,7 @@ COMMAND_KEYS = {
     pygame.K_h: Command.HUD,
     pygame.K_F11: Command.FULLSCREEN,
     pygame.K_F12: Command.SCREENSHOT,
+    pygame.K_v: Command.RECORD,
     pygame.K_F1: Command.HELP,
     pygame.K_q: Command.QUIT,
     pygame.K_ESCAPE: Command.QUIT,
@@ -55,6 +57,7 @@ HELP = (
     ("P", "pause"),
     ("N  .", "one step while paused"),
     ("R", "begin again"),
+    ("V", "record, and stop recording"),
     ("H", "show or hide the display"),
     ("F11  F12", "full screen, screenshot"),
     ("Q  Esc", "leave"),

@@ -40,14 +40,14 @@ ROWS = 8
 class Header:
     """How the episode began. start: conditions, None where it was the picture beside the log. world: a name.
 
-    video_from: the frame that the video begins with, None where there is no video. program: the version that wrote it.
+    video_from: the frame that the video begins with, if there is one. program: the version that wrote it.
     """
 
     engine: EngineInfo
     seed: int
     start: Conditions | None
     world: str
-    video_from: int | None = None
+    video_from: int = 0
     program: str = __version__
 
 
@@ -79,7 +79,8 @@ class End:
 def fingerprint(frame: Frame) -> str:
     """64 bits over latent and picture, as hexadecimal digits: equal for equal frames.
 
-    A picture of 720p costs 3 ms to hash whole. It follows from its latent, so next to that an eighth of its rows will do.
+    A picture of 720p costs 3 ms to hash whole. It follows from its latent, so next to that an eighth of its rows
+    will do.
     """
     digest = hashlib.blake2b(digest_size=8)
     if frame.latent is not None:
@@ -91,8 +92,11 @@ def fingerprint(frame: Frame) -> str:
 
 def encode(entry: Header | Step | End) -> str:
     """The entry as one line of JSON, without the line's end."""
-    plain = {Header: _plain_header, Step: _plain_step, End: asdict}[type(entry)]
-    return json.dumps(plain(entry), separators=(",", ":"), allow_nan=False)
+    if isinstance(entry, Header):
+        values = _plain_header(entry)
+    else:
+        values = _plain_step(entry) if isinstance(entry, Step) else asdict(entry)
+    return json.dumps(values, separators=(",", ":"), allow_nan=False)
 
 
 class LogWriter:

@@ -1,4 +1,4 @@
-"""Reads recordings, whatever became of them: everything before a torn last line is used, all else is a RecordingError."""
+"""Reads recordings, whatever became of them: what comes before a torn last line is used, the rest is a clear error."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _header(values: dict[str, Any]) -> Header:
     if values.get("version") != VERSION:
         raise ValueError(f"version {str(values.get('version'))[:20]}, and this genie_lite reads {VERSION}")
     _only(values, {"format", "version"} | _names(Header))
-    start, video_from = values["start"], values["video_from"]
+    start = values["start"]
     if start != {"image": START}:
         _only(start, {"conditions"})
     return Header(
@@ -127,7 +127,7 @@ def _header(values: dict[str, Any]) -> Header:
         seed=_integer(values["seed"], -(2**63), 2**64 - 1),
         start=None if "image" in start else _conditions(start["conditions"]),
         world=_text(values["world"]),
-        video_from=None if video_from is None else _integer(video_from, 0, 2**53),
+        video_from=_integer(values["video_from"], 0, 2**53),
         program=_text(values["program"]),
     )
 
@@ -136,7 +136,7 @@ def _engine(values: dict[str, Any]) -> EngineInfo:
     _only(values, _names(EngineInfo))
     width, height = (_integer(side, 1, 16384) for side in values["size"])
     checkpoint, checkpoint_hash = (
-        None if values[name] is None else _text(values[name]) for name in ("checkpoint", "checkpoint_hash")
+        _text(values[name]) if values[name] else None for name in ("checkpoint", "checkpoint_hash")
     )
     if type(values["memory"]) is not bool:
         raise ValueError("memory is neither true nor false")
@@ -187,7 +187,8 @@ def _conditions(values: Any) -> Conditions:
 def _action(values: Any) -> Action:
     if len(values) != len(fields(Action)) or not all(type(flag) is bool for flag in values[4:]):
         raise ValueError("an action is four numbers and two flags")
-    return Action(*(_number(value) for value in values[:4]), *values[4:])
+    forward, strafe, turn, look = (_number(value) for value in values[:4])
+    return Action(forward, strafe, turn, look, *values[4:])
 
 
 def _pose(values: Any) -> Pose:

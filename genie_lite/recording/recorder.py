@@ -1,8 +1,8 @@
 """Records sessions as they are played: watches a session, and leaves a folder for each episode that is recorded.
 
-The first recording lies in the folder it was given, every further one (after a restart, or when the recording was
-switched on again) in `take-2`, `take-3` and so on within it. A log always begins with frame 0 of its episode, so that it
-can be replayed, even where recording was switched on later; the video begins where it was switched on.
+The first recording lies in the folder it was given, every further one (after a restart, or when recording was switched
+on again) in `take-2`, `take-3` and so on within it. A log always begins with frame 0 of its episode, so that it can be
+replayed, even where recording was switched on later; the video begins where it was switched on.
 
 Nothing that goes wrong here ends a session. When space runs short the video ends first, then the log.
 """
@@ -42,9 +42,10 @@ def free_bytes(folder: Path) -> int:
 class Recorder:
     """An `Observer` that records while it is switched on.
 
-    out: the folder of the first recording. on: record every episode from its beginning. video: write one too. past: the
-    steps up to the engine's first frame, that one included, where it goes on from a replay. `times` is filled by whoever
-    paces the session and ends in the report; `folders` are the recordings so far, `problem` is what went wrong last.
+    out: the folder of the first recording. on: record every episode from its beginning. video: write one too. past:
+    where the engine goes on from a replay, the steps up to its first frame, that one included. free: bytes left where a
+    folder lies. `times` is filled by whoever paces the session and ends in the report; `folders` are the recordings so
+    far, `problem` is what went wrong last.
     """
 
     def __init__(
@@ -142,8 +143,7 @@ class Recorder:
             conditions = start if isinstance(start, Conditions) else None
             if not isinstance(start, Conditions):
                 write_start(folder, start)
-            video_from = frame.index if self._wants_video else None
-            header = Header(info, session.seed, conditions, info.checkpoint or info.name, video_from)
+            header = Header(info, session.seed, conditions, info.checkpoint or info.name, frame.index)
             self._log = LogWriter(folder)
             self.folders.append(folder)
             self._log.write(encode(header), *self._lines)

@@ -88,7 +88,7 @@ class VideoWriter:
     def write(self, image: NDArray[np.uint8], index: int | None = None) -> None:
         """Appends one picture, uint8 (H, W, 3); an odd last row or column is left out, since video wants even sizes.
 
-        index: which 1/24 s it belongs to (the next one if None), so that a picture left out is bridged by the one before.
+        index: which 1/24 s it belongs to (the next one if None); a picture left out is bridged by the one before.
         """
         height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
         stream = self._stream or self._open_stream(width, height)
