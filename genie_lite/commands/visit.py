@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from genie_lite.conditions import BIOMES, STRENGTHS, Conditions, biome
 from genie_lite.engine.protocol import Engine, Start
@@ -19,8 +19,6 @@ from genie_lite.recording.report import prepare_folder, session_report, write_re
 from genie_lite.session.manager import DEFAULT_CAP, SessionManager
 
 if TYPE_CHECKING:
-    from pygame.event import Event
-
     from genie_lite.play.window import Window
     from genie_lite.recording.recorder import Recorder
 
@@ -146,8 +144,8 @@ def _in_window(make_session: Callable[[Recorder], SessionManager], out: Path, re
         return play_in(window, make_session(recorder), recorder, out)
 
 
-def play_in(window: Window, session: SessionManager, recorder: Recorder, out: Path, *events: Event) -> int:
-    """Plays a session until the player leaves, and returns the exit status. events: keys that are down already."""
+def play_in(window: Window, session: SessionManager, recorder: Recorder, out: Path, *events: Any) -> int:
+    """Plays a session until the player leaves, and returns the exit status. events: pygame's, for keys that are down."""
     from genie_lite.play.loop import PlayLoop
 
     loop = PlayLoop(session, window, out, recorder=recorder)
