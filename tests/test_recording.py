@@ -407,6 +407,9 @@ def test_a_recording_without_a_video_says_how_to_go_on(tmp_path: Path) -> None:
     (folder / "video.mp4").write_bytes(b"no video")
     with pytest.raises(RecordingError, match="--redraw"):
         export(read_log(folder), "mp4", tmp_path / "out.mp4")
+    log = read_log(folder)
+    with pytest.raises(RecordingError, match="--redraw"):
+        export(replace(log, header=replace(log.header, video_from=13)), "gif", tmp_path / "out.gif")
 
 
 def test_a_data_set_has_a_row_for_each_recording(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,7 @@ def _in_window(make_session: Callable[[Recorder], SessionManager], out: Path, re
 
 
 def play_in(window: Window, session: SessionManager, recorder: Recorder, out: Path, *events: Any) -> int:
-    """Plays a session until the player leaves, and returns the exit status. events: pygame's, for keys that are down."""
+    """Plays until the player leaves, and returns the exit status. events: pygame's, for keys that are down."""
     from genie_lite.play.loop import PlayLoop
 
     loop = PlayLoop(session, window, out, recorder=recorder)
@@ -164,7 +165,8 @@ def _off_screen(make_session: Callable[[Recorder], SessionManager], seconds: flo
     # The walk writes every frame of its video itself. It replaces what an earlier one left in the folder.
     recorder = Recorder(out, on=True, video=False)
     session = make_session(recorder)
-    (out / LOG).unlink(missing_ok=True)
+    with suppress(OSError):
+        (out / LOG).unlink(missing_ok=True)
     walk(session, seconds, out, recorder.times)
     print(f"video   {out / VIDEO}")
     return _finish(session, recorder, out)

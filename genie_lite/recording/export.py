@@ -17,7 +17,7 @@ from PIL import Image
 from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND
 from genie_lite.conditions import CONDITION_NAMES
 from genie_lite.engine.protocol import Engine
-from genie_lite.errors import OutputError
+from genie_lite.errors import OutputError, RecordingError
 from genie_lite.recording.log import VIDEO, Step
 from genie_lite.recording.reader import Log
 from genie_lite.recording.replay import drive
@@ -48,8 +48,11 @@ def export(log: Log, kind: str, out: Path, engine: Engine | None = None) -> None
     """
     if kind != "dataset" and out.exists():
         raise OutputError(f"{out} exists already; give another name with --out")
+    first = 0 if engine else log.header.video_from
+    if first >= len(log.steps):
+        raise RecordingError("its log ends before its video begins; add --redraw to draw its frames anew")
     try:
-        KINDS[kind](log, _pictures(log, engine), 0 if engine else log.header.video_from, out)
+        KINDS[kind](log, _pictures(log, engine), first, out)
     except OSError as error:
         raise OutputError(f"cannot write {out} ({error.strerror}); free some space or use another --out") from error
 
@@ -58,7 +61,7 @@ def _pictures(log: Log, engine: Engine | None) -> Pictures:
     """A picture for every frame from the first on that has one; where the video lacks one, the one before it."""
     if engine is not None:
         return (frame.image for frame in drive(log, engine))
-    return islice(_filmed(log), max(0, len(log.steps) - log.header.video_from))
+    return islice(_filmed(log), len(log.steps) - log.header.video_from)
 
 
 def _filmed(log: Log) -> Pictures:
