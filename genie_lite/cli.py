@@ -20,6 +20,8 @@ COMMANDS = {
     "play": ("genie_lite.commands.play", "walk through a world that the model draws"),
     "prompt": ("genie_lite.commands.prompt", "tell what a text is taken to mean"),
     "worlds view": ("genie_lite.commands.view", "walk through the simulator, in the same window"),
+    "replay": ("genie_lite.commands.replay", "draw a recorded session again: watch it, walk on, check it, film it"),
+    "recordings": ("genie_lite.commands.recordings", "list, show, export or delete recordings"),
     "collect": ("genie_lite.data.collect", "record episodes from a simulator to train on"),
     "train": ("genie_lite.train.command", "train the model from nothing"),
     "bench speed": ("genie_lite.bench.speed", "measure the frame rate, stage by stage"),

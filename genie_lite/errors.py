@@ -35,3 +35,7 @@ class DataError(GenieLiteError):
 
 class ImageError(GenieLiteError):
     """A picture given as a start frame cannot be used."""
+
+
+class RecordingError(GenieLiteError):
+    """A recording is missing, damaged, of another version, or was made by other weights."""

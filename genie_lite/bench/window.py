@@ -69,7 +69,7 @@ def run_window(engine: Engine, start: Conditions, seed: int, warm_up: int, frame
         loop = PlayLoop(session, window, out, pilot=Autopilot(seed).action, pace=Unpaced())
         loop.begin()
         _tick(loop, warm_up)
-        loop.times = FrameTimes()
+        loop.times.clear()
         began = time.perf_counter()
         _tick(loop, frames)
         seconds = time.perf_counter() - began

@@ -7,17 +7,26 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from genie_lite.commands.words import script_of, tell
 from genie_lite.conditions import BIOMES, STRENGTHS, Conditions, biome
 from genie_lite.engine.protocol import Engine, Start
-from genie_lite.errors import DisplayError, UsageError
+from genie_lite.errors import DisplayError, OutputError, UsageError
 from genie_lite.prompt.parser import Reading, parse
+from genie_lite.recording.log import REPORT
 from genie_lite.recording.report import prepare_folder, session_report, write_report
-from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import DEFAULT_CAP, SessionManager
+
+if TYPE_CHECKING:
+    from genie_lite.play.window import Window
+    from genie_lite.recording.recorder import Recorder
+
+SESSIONS = Path("sessions")
+"""Where sessions are left, and looked for."""
 
 CONDITION_FLAGS = ("hour", *STRENGTHS)
 UNSEEN_DRIVERS = ("dummy", "offscreen")
@@ -62,8 +71,10 @@ class VisitOptions:
     """No window: an autopilot walks, and a video and a report are written."""
     seconds: float | None = None
     """Off-screen only: how long to walk (until the cap if left out)."""
+    record: bool = False
+    """Record from the first frame on: a log that can be replayed, and a video (off-screen that is always done)."""
     out: Path | None = None
-    """Folder for video, report and screenshots (sessions/TIME if left out)."""
+    """Folder for recordings, report and screenshots (sessions/TIME if left out)."""
 
     def reading(self) -> Reading | None:
         """What --prompt was taken to mean, None without it. Raises PromptError if nothing in it was understood."""
@@ -114,20 +125,27 @@ def visit(options: VisitOptions, start: Start, make_engine: Callable[[], Engine]
     if reading is not None:
         tell(reading)
     seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
-    out = options.out or Path("sessions") / time.strftime("%Y%m%d-%H%M%S")
+    out = options.out or session_folder()
 
-    def session(engine: Engine) -> SessionManager:
-        return SessionManager(engine, start, seed, cap=cap, floor=options.floor, script=script)
+    def session(recorder: Recorder) -> SessionManager:
+        return SessionManager(
+            make_engine(), start, seed, cap=cap, floor=options.floor, script=script, observers=[recorder]
+        )
 
     if not options.off_screen:
         if display_expected():
             try:
-                return _in_window(lambda: session(make_engine()), out, reading)
+                return _in_window(session, out, options.record, reading)
             except DisplayError as error:
                 print(f"{error}", file=sys.stderr)
         else:
             print("no display here, so the autopilot walks and a video is written", file=sys.stderr)
-    return _off_screen(lambda: session(make_engine()), options.seconds or 0.0, out)
+    return _off_screen(session, options.seconds or 0.0, out)
+
+
+def session_folder() -> Path:
+    """Where a session writes unless told otherwise."""
+    return SESSIONS / time.strftime("%Y%m%d-%H%M%S")
 
 
 def display_expected() -> bool:
@@ -138,33 +156,67 @@ def display_expected() -> bool:
     return not linux or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _in_window(make_session: Callable[[], SessionManager], out: Path, reading: Reading | None) -> int:
-    from genie_lite.play.loop import PlayLoop, show_waking
+def _in_window(
+    make_session: Callable[[Recorder], SessionManager], out: Path, record: bool, reading: Reading | None
+) -> int:
+    from genie_lite.play.loop import show_waking
     from genie_lite.play.window import Window
+    from genie_lite.recording.recorder import Recorder
 
+    recorder = Recorder(out, on=record)
     with Window() as window:
         show_waking(window)
-        loop = PlayLoop(make_session(), window, out, reading=reading)
-        loop.run()
-    return _finish(loop.session, loop.times, out)
+        return play_in(window, make_session(recorder), recorder, out, reading=reading)
 
 
-def _off_screen(make_session: Callable[[], SessionManager], seconds: float, out: Path) -> int:
-    from genie_lite.play.offscreen import VIDEO, walk
+def play_in(
+    window: Window,
+    session: SessionManager,
+    recorder: Recorder,
+    out: Path,
+    *events: Any,
+    reading: Reading | None = None,
+) -> int:
+    """Plays until the player leaves, and returns the exit status.
+
+    events: pygame's, for keys that are down; reading: what the player's words were taken to mean.
+    """
+    from genie_lite.play.loop import PlayLoop
+
+    loop = PlayLoop(session, window, out, recorder=recorder, reading=reading)
+    for event in events:
+        loop.controls.handle(event)
+    loop.run()
+    return _finish(session, recorder, out)
+
+
+def _off_screen(make_session: Callable[[Recorder], SessionManager], seconds: float, out: Path) -> int:
+    from genie_lite.play.offscreen import walk
+    from genie_lite.recording.log import LOG, VIDEO
+    from genie_lite.recording.recorder import Recorder
 
     prepare_folder(out)
-    session = make_session()
-    times = walk(session, seconds, out)
+    # The walk writes every frame of its video itself. It replaces what an earlier one left in the folder.
+    recorder = Recorder(out, on=True, video=False)
+    session = make_session(recorder)
+    with suppress(OSError):
+        (out / LOG).unlink(missing_ok=True)
+    walk(session, seconds, out, recorder.times)
     print(f"video   {out / VIDEO}")
-    return _finish(session, times, out)
+    return _finish(session, recorder, out)
 
 
-def _finish(session: SessionManager, times: FrameTimes, out: Path) -> int:
-    """Writes the report, says how it went, and raises the error that ended the session, if one did."""
-    path = write_report(out, session_report(session, times))
-    print(f"report  {path}")
+def _finish(session: SessionManager, recorder: Recorder, out: Path) -> int:
+    """Sees to it that there is a report, says how it went, and raises what ended the session or the recording early."""
+    recorder.close()
+    if not recorder.folders:
+        write_report(out, session_report(session, recorder.times))
+    for folder in recorder.folders or [out]:
+        print(f"report  {folder / REPORT}")
     summary = f"{session.world_time:.1f} s of world time, coherence {session.coherence.score:.2f}"
     print(f"ended   {session.end_reason}: {summary}")
     if session.error is not None:
         raise session.error
+    if recorder.problem is not None:
+        raise OutputError(recorder.problem)
     return 0

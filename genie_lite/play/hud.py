@@ -25,6 +25,7 @@ class HudView:
     action: Action
     score: float
     message: str = ""
+    recording: bool = False
 
 
 class Hud:
@@ -67,9 +68,11 @@ def _status(panels: Panels, view: HudView) -> pygame.Surface:
         parts = [panels.text(fps, 15, DIM)]
         if left:
             parts.insert(0, panels.text(left, 25, AMBER if view.warning else INK))
+        if view.recording:
+            parts.append(panels.text("REC", 15, RED))
         return panels.box(panels.row(parts, 14))
 
-    return panels.once(("status", left, fps, view.warning), draw)
+    return panels.once(("status", left, fps, view.warning, view.recording), draw)
 
 
 def _coherence(panels: Panels, score: float) -> pygame.Surface:

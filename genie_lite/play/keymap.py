@@ -26,6 +26,7 @@ class Command(Enum):
     HUD = auto()
     FULLSCREEN = auto()
     SCREENSHOT = auto()
+    RECORD = auto()
     HELP = auto()
     SAY = auto()
     CAPTURE_MOUSE = auto()
@@ -42,6 +43,7 @@ COMMAND_KEYS = {
     pygame.K_h: Command.HUD,
     pygame.K_F11: Command.FULLSCREEN,
     pygame.K_F12: Command.SCREENSHOT,
+    pygame.K_v: Command.RECORD,
     pygame.K_F1: Command.HELP,
     pygame.K_t: Command.SAY,
     pygame.K_q: Command.QUIT,
@@ -58,6 +60,7 @@ HELP = (
     ("P", "pause"),
     ("N  .", "one step while paused"),
     ("R", "begin again"),
+    ("V", "record, and stop recording"),
     ("H", "show or hide the display"),
     ("F11  F12", "full screen, screenshot"),
     ("Q  Esc", "leave"),

@@ -19,6 +19,7 @@ from genie_lite.play.panels import Panels
 from genie_lite.play.window import Window, save_png
 from genie_lite.play.words import Words
 from genie_lite.prompt.parser import Reading
+from genie_lite.recording.recorder import Recorder
 from genie_lite.recording.report import prepare_folder
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import EndReason, SessionManager, State
@@ -47,10 +48,11 @@ class Pace(Protocol):
 class PlayLoop:
     """Shows a session in a window until the player leaves.
 
-    reading: what the player's words were taken to mean, told in the first seconds.
-    out: the folder for screenshots. pilot: takes the place of the player's keys, for benchmarks. pace, clock and
-    events are injected by tests and benchmarks. `times` holds milliseconds by stage: the engine's own, "step" (engine
-    and coherence), "present" (draw and flip), "work" (both) and "interval" (from one shown frame to the next).
+    reading: what the player's words were taken to mean, told in the first seconds. out: the folder for screenshots.
+    recorder: what the record key switches; it observes the session. pilot: takes the place of the player's keys, for
+    benchmarks. pace, clock and events are injected by tests and benchmarks. `times` holds milliseconds by stage: the
+    engine's own, "step" (engine, coherence and recording), "present" (draw and flip), "work" (both) and "interval"
+    (from one shown frame to the next).
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class PlayLoop:
         out: Path,
         *,
         reading: Reading | None = None,
+        recorder: Recorder | None = None,
         pilot: Callable[[Frame], Action] | None = None,
         pace: Pace | None = None,
         clock: Clock = time.perf_counter,
@@ -67,8 +70,9 @@ class PlayLoop:
     ) -> None:
         self.session, self.window, self.out = session, window, out
         self.controls = Controls()
-        self.times = FrameTimes()
+        self.times = FrameTimes() if recorder is None else recorder.times
         self.show_hud, self.show_help = True, False
+        self._recorder = recorder
         self._pilot, self._pace, self._clock, self._events = pilot, pace or Pacer(STEPS_PER_SECOND), clock, events
         self._hud, self._panels, self._words = Hud(), Panels(1.0), Words(reading)
         self._action = IDLE
@@ -118,6 +122,8 @@ class PlayLoop:
             self._draw()
         self._note_times(stepped, watch.milliseconds)
         self._message_ticks -= 1
+        if self._recorder is not None and (news := self._recorder.take_news()):
+            self._say(news)
         return True
 
     def _step(self) -> bool:
@@ -156,8 +162,8 @@ class PlayLoop:
             case Command.SINGLE_STEP:
                 self._single_step = session.state is State.PAUSED
             case Command.RESTART:
-                self.times = FrameTimes()
                 session.restart()
+                self.times.clear()
             case Command.HUD:
                 self.show_hud = not self.show_hud
             case Command.HELP:
@@ -170,6 +176,8 @@ class PlayLoop:
                 if session.state in (State.RUNNING, State.PAUSED):
                     self.controls.release_all()
                     self._words.begin()
+            case Command.RECORD:
+                self._toggle_recording()
             case Command.CAPTURE_MOUSE:
                 if session.state is State.RUNNING:
                     self._capture_mouse(True)
@@ -210,6 +218,10 @@ class PlayLoop:
         else:
             self._say(f"saved {path.name}")
 
+    def _toggle_recording(self) -> None:
+        if self._recorder is not None and self.session.state in (State.RUNNING, State.PAUSED):
+            self._recorder.toggle()
+
     def _say(self, message: str) -> None:
         self._message, self._message_ticks = message, MESSAGE_TICKS
 
@@ -237,7 +249,13 @@ class PlayLoop:
         session = self.session
         message = self._message if self._message_ticks > 0 else ""
         return HudView(
-            session.time_left, session.warning, self._pace.fps, self._action, session.coherence.score, message
+            session.time_left,
+            session.warning,
+            self._pace.fps,
+            self._action,
+            session.coherence.score,
+            message,
+            recording=self._recorder is not None and self._recorder.recording,
         )
 
 

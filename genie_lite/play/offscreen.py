@@ -6,22 +6,20 @@ from pathlib import Path
 
 from genie_lite.actions import STEPS_PER_SECOND
 from genie_lite.engine.protocol import Frame
+from genie_lite.recording.log import VIDEO
 from genie_lite.recording.video import VideoWriter
 from genie_lite.session.autopilot import Autopilot
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import EndReason, SessionManager, State
 from genie_lite.timing import Stopwatch
 
-VIDEO = "video.mp4"
 
-
-def walk(session: SessionManager, seconds: float, out: Path) -> FrameTimes:
-    """Plays `seconds` of world time (0: until the session ends), writes out/video.mp4, and returns the times by stage.
+def walk(session: SessionManager, seconds: float, out: Path, times: FrameTimes) -> None:
+    """Plays `seconds` of world time (0: until the session ends), writes out/video.mp4 and fills in the times by stage.
 
     The session has ended afterwards: by its cap, by an error, or as `quit` when the seconds were over or at Ctrl-C.
     Raises OutputError where the video cannot be written.
     """
-    times = FrameTimes()
     try:
         with VideoWriter(out / VIDEO) as video:
             session.begin()
@@ -32,7 +30,6 @@ def walk(session: SessionManager, seconds: float, out: Path) -> FrameTimes:
         pass
     finally:
         session.end(EndReason.QUIT)
-    return times
 
 
 def _walk(session: SessionManager, seconds: float, video: VideoWriter, times: FrameTimes) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Frame, Start
 from genie_lite.errors import OutputError
+from genie_lite.recording.log import REPORT
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import SessionManager
 
@@ -67,7 +68,7 @@ def prepare_folder(folder: Path) -> Path:
 
 def write_report(folder: Path, report: dict[str, Any]) -> Path:
     """Writes folder/report.json and returns its path. Raises OutputError where that fails."""
-    path = prepare_folder(folder) / "report.json"
+    path = prepare_folder(folder) / REPORT
     try:
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     except OSError as error:

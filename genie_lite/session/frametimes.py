@@ -24,6 +24,10 @@ class FrameTimes:
         for name, value in milliseconds.items():
             self._stages.setdefault(name, deque(maxlen=KEPT)).append(value)
 
+    def clear(self) -> None:
+        """Forgets everything, as at the start of an episode."""
+        self._stages.clear()
+
     def values(self, stage: str) -> list[float]:
         """The milliseconds of one stage, oldest first; empty if it never ran."""
         return list(self._stages.get(stage, ()))

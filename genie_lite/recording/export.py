@@ -1,0 +1,158 @@
+"""Recordings in forms that other programs open: mp4, gif, webp, PNG files, and a Hugging Face data set."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND
+from genie_lite.conditions import CONDITION_NAMES
+from genie_lite.engine.protocol import Engine
+from genie_lite.errors import OutputError, RecordingError
+from genie_lite.recording.log import VIDEO, Step
+from genie_lite.recording.reader import Log
+from genie_lite.recording.replay import drive
+from genie_lite.recording.video import VideoWriter, read_video
+
+MOVING_WIDTH = 480
+"""Pixels across a gif or webp; they are for showing around, not for keeping."""
+
+Pictures = Iterator[NDArray[np.uint8]]
+"""uint8 (H, W, 3), one for each frame."""
+
+CARD = """# Sessions recorded with genie_lite
+
+`load_dataset("videofolder", data_dir="THIS FOLDER")` opens it. A row is a video and, for each of its frames, a list:
+
+- `actions`: forward, strafe, turn, look, jump, run; the action at frame t leads to frame t + 1 (at the last one: zeros)
+- `poses`: x, y, z in metres, yaw and pitch in radians
+- `conditions`: {names}
+- `coherence`: the meter's score, 0 to 1
+"""
+
+
+def export(log: Log, kind: str, out: Path, engine: Engine | None = None) -> None:
+    """Writes the recording to `out` as one of KINDS. Its pictures come from its video, or from the engine if given.
+
+    A data set may exist already and gains a row; nothing else is overwritten. Raises OutputError, and RecordingError
+    where there is no video to read.
+    """
+    if kind != "dataset" and out.exists():
+        raise OutputError(f"{out} exists already; give another name with --out")
+    first = 0 if engine else log.header.video_from
+    if first >= len(log.steps):
+        raise RecordingError("its log ends before its video begins; add --redraw to draw its frames anew")
+    try:
+        KINDS[kind](log, _pictures(log, engine), first, out)
+    except OSError as error:
+        raise OutputError(f"cannot write {out} ({error.strerror}); free some space or use another --out") from error
+
+
+def _pictures(log: Log, engine: Engine | None) -> Pictures:
+    """A picture for every frame from the first on that has one; where the video lacks one, the one before it."""
+    if engine is not None:
+        return (frame.image for frame in drive(log, engine))
+    return islice(_filmed(log), len(log.steps) - log.header.video_from)
+
+
+def _filmed(log: Log) -> Pictures:
+    count, image = 0, None
+    for index, following in read_video(log.folder / VIDEO):
+        # A damaged video may claim any time.
+        while image is not None and count < min(index, len(log.steps)):
+            yield image
+            count += 1
+        image = following
+        yield image
+        count += 1
+    while image is not None:
+        yield image
+
+
+def _mp4(log: Log, pictures: Pictures, first: int, out: Path) -> None:
+    with VideoWriter(out) as video:
+        for picture in pictures:
+            video.write(picture)
+
+
+def _frames(log: Log, pictures: Pictures, first: int, out: Path) -> None:
+    """frame-00000.png and so on, numbered like the frames of the log."""
+    out.mkdir(parents=True)
+    for index, picture in enumerate(pictures, first):
+        Image.fromarray(picture).save(out / f"frame-{index:05d}.png")
+
+
+def _gif(log: Log, pictures: Pictures, first: int, out: Path) -> None:
+    # A gif counts in hundredths of a second: every second frame for 8 of them is as near to 24 a second as it gets.
+    _moving(islice(pictures, 0, None, 2), out, duration=80)
+
+
+def _webp(log: Log, pictures: Pictures, first: int, out: Path) -> None:
+    _moving(pictures, out, duration=round(1000 / STEPS_PER_SECOND), quality=80)
+
+
+def _moving(pictures: Pictures, out: Path, **options: Any) -> None:
+    shrunk = (_shrunk(Image.fromarray(picture)) for picture in pictures)
+    for head in islice(shrunk, 1):
+        head.save(out, save_all=True, append_images=shrunk, loop=0, **options)
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    if image.width <= MOVING_WIDTH:
+        return image
+    return image.resize((MOVING_WIDTH, round(image.height * MOVING_WIDTH / image.width)), Image.Resampling.BOX)
+
+
+def _dataset(log: Log, pictures: Pictures, first: int, out: Path) -> None:
+    """A video, a row for it in metadata.jsonl, and a card that explains the columns."""
+    out.mkdir(parents=True, exist_ok=True)
+    name = f"{log.folder.resolve().name}.mp4"
+    if (out / name).exists():
+        raise OutputError(f"{out} holds {name} already; give another folder with --out")
+    _mp4(log, pictures, first, out / name)
+    (out / "README.md").write_text(CARD.format(names=", ".join(CONDITION_NAMES)), encoding="utf-8")
+    with (out / "metadata.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"file_name": name} | _row(log, first), allow_nan=False) + "\n")
+
+
+def _row(log: Log, first: int) -> dict[str, Any]:
+    header, steps = log.header, log.steps[first:]
+    return {
+        "world": header.world,
+        "seed": str(header.seed),
+        "fps": STEPS_PER_SECOND,
+        "checkpoint_hash": header.engine.checkpoint_hash,
+        "actions": actions_from(steps),
+        "poses": [[_known(value) for value in astuple(step.pose)] for step in steps],
+        "conditions": [[float(v) for v in conditions.to_array()] for conditions in log.conditions()[first:]],
+        "coherence": [_known(step.coherence) for step in steps],
+    }
+
+
+def actions_from(steps: tuple[Step, ...]) -> list[list[float]]:
+    """For each frame the action that leads to the next one; zeros at the last."""
+    taken = (step.action.to_array().tolist() for step in steps[1:] if step.action is not None)
+    return list(chain(taken, [[0.0] * ACTION_DIM]))
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+KINDS: dict[str, Callable[[Log, Pictures, int, Path], None]] = {
+    "mp4": _mp4,
+    "gif": _gif,
+    "webp": _webp,
+    "frames": _frames,
+    "dataset": _dataset,
+}
+"""What a recording can be exported as, besides a training episode."""
