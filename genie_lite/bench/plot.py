@@ -15,6 +15,7 @@ from genie_lite.errors import OutputError
 matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 COLOURS = ("#4c78a8", "#72b7b2", "#f58518", "#e45756", "#54a24b", "#b279a2", "#9d9d9d")
 BUDGET_MS = 1e3 / STEPS_PER_SECOND
@@ -41,6 +42,11 @@ def save_plot(runs: Sequence[Run], title: str, path: Path) -> None:
         axes.axhline(BUDGET_MS, color="black", linewidth=0.8, linestyle="--")
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=10)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes and closes a figure. Raises OutputError."""
     try:
         figure.savefig(path, dpi=120)
     except OSError as error:

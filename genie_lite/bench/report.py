@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
+from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -16,12 +16,9 @@ from rich.table import Table
 from genie_lite.actions import STEPS_PER_SECOND
 from genie_lite.bench.heldout import Truth
 from genie_lite.bench.measures import Samples
+from genie_lite.bench.plot import save_figure
 from genie_lite.errors import OutputError
 from genie_lite.recording.video import VideoWriter
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt
 
 MEASURED = (
     "autoencoder_psnr", "next_frame_psnr", "psnr_1s", "psnr_3s", "psnr_10s", "full_turn_psnr",
@@ -79,12 +76,7 @@ def save_curves(curves: Mapping[str, NDArray[np.float64]], folder: Path) -> Path
     axes.set(xlabel="seconds on its own", ylabel="PSNR in dB against the simulator", xlim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend()
-    try:
-        figure.savefig(path, dpi=120)
-    except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror or error}); give another folder with --out") from error
-    finally:
-        plt.close(figure)
+    save_figure(figure, path)
     return path
 
 
