@@ -110,7 +110,7 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
         save_part(options.out, model, file)
         part.module.load_state_dict(live)
 
-    schedule = Schedule(seconds, learning_rate=options.learning_rate or 1e-3)
+    schedule = Schedule(seconds, learning_rate=options.learning_rate or 6e-4)
     made = fit(part, schedule, options.out / "training", ranks, publish)
     if ranks.rank == 0:
         part.module.eval()

@@ -36,9 +36,9 @@ PIXEL_WEIGHT = 4.0
 """Weight of the pixels' error beside the latents', whose faint channels would count as much as the strong ones."""
 
 WITHOUT_MEMORY = 0.25
-"""Share of streams that get no hint, so that the model works with memory off."""
+"""Share of streams that remember nothing but the last frame, so that the model works with memory off."""
 
-CRITIC_PULL = 0.15
+CRITIC_PULL = 0.1
 """The critic's pull on an old rollout, as a share of what the truth's would be without its weight for age."""
 
 CRITIC_FROM, CRITIC_FULL = 0.3, 0.5

@@ -84,7 +84,7 @@ class Streams:
         data, after = self.data, self.row + 1
         hint = self.memory.hint(self.last, data.poses[self.row], data.poses[after])
         return {
-            "hint": hint * self.memory_on[:, None, None, None],
+            "hint": torch.cat([hint[:, :4], hint[:, 4:] * self.memory_on[:, None, None, None]], 1),
             "action": data.actions[self.row],
             "motion": motion_between(data.poses[self.row], data.poses[after]),
             "pitch": data.poses[after, 4:5],
