@@ -25,7 +25,7 @@ class Options(VisitOptions):
     quality: Literal["auto", "720p", "360p", "144p"] = "auto"
     """Size of the picture; auto takes the largest that holds 24 frames a second."""
     memory: Literal["on", "off"] = "on"
-    """Spatial memory; off shows how fast the world fades without it."""
+    """Spatial memory; off forgets everything but the last frames, and shows how fast the world fades without it."""
     runtime: Literal["auto", "openvino", "eager"] = "auto"
     """What runs the networks."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"

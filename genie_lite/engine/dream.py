@@ -24,8 +24,6 @@ from genie_lite.engine.runtime import Network, available_cores, compile_network,
 from genie_lite.errors import ImageError, UsageError
 from genie_lite.model.autoencoder import (
     LATENT_CHANNELS,
-    LATENT_HEIGHT,
-    LATENT_WIDTH,
     PICTURE_SIZES,
     FrameHead,
     PictureHead,
@@ -177,7 +175,7 @@ class DreamEngine:
             with watch.stage("motion"):
                 pose, motion = self._move(act)
             with watch.stage("memory"):
-                hint = self._recall(pose) if self._options.memory else empty_hint(1, pose.device)
+                hint = self._recall(pose)
             with watch.stage("dynamics"):
                 self._latent = self._settle(self._dream(act, motion, pose, hint), hint, pose)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
@@ -232,8 +230,11 @@ class DreamEngine:
         return pose, motion_between(self._pose, pose).float()
 
     def _recall(self, target: Tensor) -> Tensor:
-        """Remembers the last frame if it shows something new, and returns what memory knows of the target view."""
-        if self._is_new(self._pose):
+        """Remembers the last frame if it shows something new, and returns what it and memory know of the target view.
+
+        Without memory the last frame is all there is to know.
+        """
+        if self._options.memory and self._is_new(self._pose):
             self._remember(self._thumb, self._pose)
         return self._memory.hint(self._thumb, self._pose, target)
 
@@ -280,9 +281,7 @@ class DreamEngine:
         conditions = torch.from_numpy(self._conditions.to_array())[None]
         if self._prior is None or (conditions - self._prior_of).abs().max() > PRIOR_STEP:
             self._prior, self._prior_of = Prior(self._model.first_frame, conditions), conditions
-        known = torch.ones(LATENT_HEIGHT, LATENT_WIDTH)
-        if self._options.memory:
-            known = functional.avg_pool2d(torch.maximum(hint[:, 3:4], hint[:, 7:8]), 4)[0, 0]
+        known = functional.avg_pool2d(torch.maximum(hint[:, 3:4], hint[:, 7:8]), 4)[0, 0]
         return self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began)
 
     def _paint(self, latent: Tensor) -> NDArray[np.uint8]:
