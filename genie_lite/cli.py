@@ -18,6 +18,7 @@ from genie_lite.errors import GenieLiteError, UsageError
 
 COMMANDS = {
     "play": ("genie_lite.commands.play", "walk through a world that the model draws"),
+    "sketch": ("genie_lite.commands.sketch", "draw how a world could begin, seed by seed"),
     "prompt": ("genie_lite.commands.prompt", "tell what a text is taken to mean"),
     "worlds view": ("genie_lite.commands.view", "walk through the simulator, in the same window"),
     "replay": ("genie_lite.commands.replay", "draw a recorded session again: watch it, walk on, check it, film it"),

@@ -8,15 +8,15 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genie_lite.commands.words import script_of, tell
-from genie_lite.conditions import BIOMES, STRENGTHS, Conditions, biome
+from genie_lite.commands.world import WorldOptions
 from genie_lite.engine.protocol import Engine, Start
 from genie_lite.errors import DisplayError, OutputError, UsageError
-from genie_lite.prompt.parser import Reading, parse
+from genie_lite.prompt.parser import Reading
 from genie_lite.recording.log import REPORT
 from genie_lite.recording.report import prepare_folder, session_report, write_report
 from genie_lite.session.manager import DEFAULT_CAP, SessionManager
@@ -28,37 +28,14 @@ if TYPE_CHECKING:
 SESSIONS = Path("sessions")
 """Where sessions are left, and looked for."""
 
-CONDITION_FLAGS = ("hour", *STRENGTHS)
 UNSEEN_DRIVERS = ("dummy", "offscreen")
 """SDL video drivers that open a window nobody can see."""
 
 
 @dataclass(frozen=True)
-class VisitOptions:
+class VisitOptions(WorldOptions):
     """Flags of every visit to a world."""
 
-    prompt: str | None = None
-    """What the world is like, in English: "a foggy meadow at dawn". The flags that follow overrule it."""
-    biome: str | None = None
-    """meadow (if nothing is said), autumn, snow, desert, volcanic, tropical, marsh or alien"""
-    hour: float | None = None
-    """Time of day, 0 to 24 (12 if nothing is said)."""
-    fog: float | None = None
-    """Fog, 0 to 1, like the strengths that follow (0.1)."""
-    rain: float | None = None
-    """Rain (0)."""
-    snowfall: float | None = None
-    """Falling snow (0)."""
-    clouds: float | None = None
-    """Cloud cover (0.3)."""
-    vegetation: float | None = None
-    """How much grows (0.5)."""
-    ruggedness: float | None = None
-    """From flat to mountainous (0.4)."""
-    water: float | None = None
-    """Lakes and rivers (0.3)."""
-    settlement: float | None = None
-    """Houses and ruins (0.2)."""
     events: Path | None = None
     """What happens on the way: a JSON file such as [{"at_s": 5, "text": "let it snow"}]."""
     seed: int | None = None
@@ -75,31 +52,6 @@ class VisitOptions:
     """Record from the first frame on: a log that can be replayed, and a video (off-screen that is always done)."""
     out: Path | None = None
     """Folder for recordings, report and screenshots (sessions/TIME if left out)."""
-
-    def reading(self) -> Reading | None:
-        """What --prompt was taken to mean, None without it. Raises PromptError if nothing in it was understood."""
-        return None if self.prompt is None else parse(self.prompt)
-
-    def conditions(self) -> Conditions:
-        """What words and flags ask for; the flags overrule the words.
-
-        Raises UsageError for an unknown biome, a value out of range, or words of which nothing was understood.
-        """
-        if self.biome is not None and self.biome not in BIOMES:
-            raise UsageError(f"--biome {self.biome!r} is unknown; choose one of {', '.join(BIOMES)}")
-        reading = self.reading()
-        said = reading.conditions if reading else Conditions(meadow=1.0)
-        if self.biome is not None:
-            said = said.with_biomes(biome(self.biome).biomes)
-        given = {name: getattr(self, name) for name in CONDITION_FLAGS if getattr(self, name) is not None}
-        try:
-            return replace(said, **given)
-        except ValueError as error:
-            raise UsageError(f"{error}; see --help for the flags") from error
-
-    def conditions_given(self) -> bool:
-        """True if a flag gives a condition."""
-        return any(getattr(self, name) is not None for name in ("biome", *CONDITION_FLAGS))
 
     def visit_cap(self) -> float:
         """The cap in seconds; a longer --seconds stretches the default. Raises UsageError for senseless times."""

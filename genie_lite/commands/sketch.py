@@ -1,0 +1,61 @@
+"""`genie-lite sketch`: how a world could begin, for several seeds side by side, before entering it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from genie_lite.commands.words import tell
+from genie_lite.commands.world import WorldOptions
+from genie_lite.engine.shipped import find_checkpoint
+from genie_lite.errors import OutputError, UsageError
+
+COLUMNS, MOST = 4, 64
+
+
+@dataclass(frozen=True)
+class Options(WorldOptions):
+    """Draw first frames of a world with several seeds; the number on a picture is its `play --seed`."""
+
+    seed: int = 1
+    """The first picture's seed; the others count on from it."""
+    count: int = 8
+    """How many pictures, 64 at most."""
+    out: Path = Path("sketch.png")
+    """The picture file to write."""
+    world: str | None = None
+    """A world whose weights come with genie_lite (landscape if left out)."""
+    checkpoint: Path | None = None
+    """Weights of your own: a folder that training wrote."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MOST:
+            raise UsageError(f"--count {self.count} is not between 1 and {MOST}")
+
+
+def main(options: Options) -> int:
+    """Draws the sheet and says where it is. Raises GenieLiteError."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    from genie_lite.engine.dream import DreamEngine, EngineOptions
+
+    conditions, reading = options.conditions(), options.reading()
+    if reading is not None:
+        tell(reading)
+    engine = DreamEngine.load(EngineOptions(find_checkpoint(options.world, options.checkpoint), quality="360p"))
+    width, height = engine.info.size
+    rows = -(-options.count // COLUMNS)
+    sheet = Image.new("RGB", (min(options.count, COLUMNS) * width // 2, rows * height // 2))
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
+    for number in range(options.count):
+        seed, row, column = options.seed + number, number // COLUMNS, number % COLUMNS
+        image = Image.fromarray(engine.reset(conditions, seed).image).resize((width // 2, height // 2))
+        corner = column * width // 2, row * height // 2
+        sheet.paste(image, corner)
+        pen.text((corner[0] + 8, corner[1] + 6), str(seed), "white", font, stroke_width=2, stroke_fill="black")
+    try:
+        sheet.save(options.out)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {options.out} ({error}); give a file such as sketch.png with --out") from error
+    print(f"sketch  {options.out}")
+    return 0

@@ -1,0 +1,50 @@
+"""`genie-lite sketch`: first frames side by side."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import tiny_model
+
+from genie_lite.cli import main
+from genie_lite.model.checkpoint import PARTS, save_part
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    model = tiny_model()
+    for name in PARTS:
+        save_part(tmp_path / "tiny", model, name)
+    return tmp_path / "tiny"
+
+
+def test_a_sketch_shows_a_picture_for_every_seed(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "sketch.png"
+    words = ["sketch", "--prompt", "a snowy dawn", "--count", "5", "--checkpoint", str(checkpoint), "--out", str(out)]
+    assert main(words) == 0
+    sheet = np.asarray(Image.open(out))
+    assert sheet.shape == (360, 1280, 3)
+    tiles = [
+        sheet[row * 180 : row * 180 + 180, column * 320 : column * 320 + 320] for row in (0, 1) for column in range(4)
+    ]
+    assert len({tile.tobytes() for tile in tiles[:5]}) == 5 and not tiles[5].any()
+    assert "snowy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "status"),
+    [
+        (["--count", "0"], "--count 0", 2),
+        (["--out", "/nowhere/sketch.png"], "--out", 1),
+        (["--out", "sketch"], "--out", 1),
+    ],
+)
+def test_what_cannot_be_sketched_is_one_line(
+    checkpoint: Path, words: list[str], told: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sketch", "--checkpoint", str(checkpoint), *words]) == status
+    complaint = capsys.readouterr().err
+    assert told in complaint and complaint.count("\n") == 1
