@@ -1,9 +1,4 @@
-"""The dynamics' loss: every stream's next frame, on true history and on the model's own rollouts at once.
-
-Two pulls act on what is drawn. The truth's holds it to the world that was: strong while a rollout is young, weak once
-it has gone its own way, where the mean of all that might be would be mere blur. The critic's (a relativistic GAN, Huang
-et al. 2024, R3GAN) holds it to worlds that could be: it is what keeps an old rollout a landscape.
-"""
+"""The dynamics' loss: every stream's next frame, on true history and on the model's own rollouts at once."""
 
 from __future__ import annotations
 
@@ -16,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.model.autoencoder import LATENT_CHANNELS, Autoencoder
-from genie_lite.model.critic import Critic
 from genie_lite.model.dynamics import Dynamics, dynamics_vector
 from genie_lite.train.autoencoder import psnr
 from genie_lite.train.clips import LatentSet
@@ -38,18 +32,6 @@ PIXEL_WEIGHT = 4.0
 WITHOUT_MEMORY = 0.25
 """Share of streams that remember nothing but the last frame, so that the model works with memory off."""
 
-CRITIC_PULL = 0.1
-"""The critic's pull on an old rollout, as a share of what the truth's would be without its weight for age."""
-
-CRITIC_FROM, CRITIC_FULL = 0.3, 0.5
-"""Progress at which the critic begins to pull, and pulls in full; until then it learns what dreams look like."""
-
-SMOOTHNESS, NUDGE = 5e4, 0.1
-"""Weight of the critic's change under a nudge of its input by noise (standard deviations): a gradient penalty without
-second derivatives (Lin et al. 2025, diffusion adversarial post-training). So large because a latent has 9,216 numbers:
-truth and dream lie a hundred standard deviations apart, and a critic that tells them apart by more than a few units
-teaches nothing."""
-
 
 class DynamicsPart:
     """Next-frame training on true history and on the model's own rollouts at once."""
@@ -65,9 +47,7 @@ class DynamicsPart:
         batch: int,
         seed: int,
     ) -> None:
-        self.dynamics, self.critic = module, Critic()
-        self.module = nn.ModuleDict({"dynamics": module, "critic": self.critic})
-        self.held_out, self.autoencoder = held_out, autoencoder
+        self.module, self.held_out, self.autoencoder = module, held_out, autoencoder
         self.streams = Streams(data, autoencoder.thumbnail, batch, seed)
         device = data.latents.device
         self.short = torch.arange(batch, device=device) < int(batch * SHORT_SHARE)
@@ -98,51 +78,24 @@ class DynamicsPart:
         vector = dynamics_vector(
             given["action"], given["motion"], given["pitch"], given["conditions"], time, noise_level[:, None]
         )
-        drawn = self.dynamics(noisy, context, given["hint"], vector).float()
-        leaf = drawn.detach().requires_grad_()
-        error = leaf - truth
+        drawn = self.module(noisy, context, given["hint"], vector).float()
+        weight = (1 + streams.age.float()).rsqrt()
+        error = drawn - truth
         latent_error = error.square().mean((1, 2, 3))
         # The frame head's linear map turns a latent's error into pixels at next to no cost.
         pixel_error = F.conv2d(error, self.autoencoder.frame.linear.weight).float().abs().mean((1, 2, 3))
-        (to_truth,) = torch.autograd.grad((latent_error + PIXEL_WEIGHT * pixel_error).sum(), leaf)
-        to_real, judged, margin = self._judge(leaf, truth, given)
-        age = streams.age.float()[:, None, None, None]
-        weight = (1 + age).rsqrt()
-        trusted = min(1.0, max(0.0, (progress - CRITIC_FROM) / (CRITIC_FULL - CRITIC_FROM)))
-        strength = CRITIC_PULL * trusted * to_truth.norm() / to_real.norm().clamp_min(1e-12)
-        pull = (weight * to_truth + strength * (age / 4).clamp_max(1) * to_real) / b
-        loss = (weight[:, 0, 0, 0] * (latent_error + PIXEL_WEIGHT * pixel_error)).mean().detach()
-        # Worth the loss, with the pulls and the critic's own loss for gradient.
-        push = (drawn * pull).sum() + judged
-        shown = {"fresh": _mean(latent_error, fresh), "old": _mean(latent_error, ~fresh), "margin": margin}
-        streams.push(leaf.detach())
+        total = (weight * (latent_error + PIXEL_WEIGHT * pixel_error)).mean()
+        shown = {"fresh": _mean(latent_error, fresh), "old": _mean(latent_error, ~fresh), "pixel": pixel_error.mean()}
+        streams.push(drawn.detach())
         streams.end = torch.where(time[:, 0] > 0, streams.row, streams.end)
         self._restart(streams.finished(), progress)
-        return loss + push - push.detach(), {name: value.detach() for name, value in shown.items()}
-
-    def _judge(self, leaf: Tensor, truth: Tensor, given: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """The critic's pull on what was drawn (towards more real), the critic's own loss, and by how much it tells the
-        truth from a dream."""
-        streams = self.streams
-        before, true_before = streams.context[:, -LATENT_CHANNELS:], streams.data.latents[streams.row].float()
-        asked = given["conditions"], given["pitch"]
-        dreamed = leaf.detach()
-        latent, previous = torch.cat([truth, dreamed]), torch.cat([true_before, before])
-        twice = tuple(torch.cat([value, value]) for value in asked)
-        score = self.critic(latent, previous, *twice)
-        change = self.critic(latent + NUDGE * torch.randn_like(latent), previous, *twice) - score
-        real, fake = score.chunk(2)
-        doubt = torch.sigmoid(real - fake).detach()
-        (to_real,) = torch.autograd.grad(-(doubt * self.critic(leaf, before, *asked)).sum(), leaf)
-        loss = F.softplus(fake - real).mean() + SMOOTHNESS * change.square().mean()
-        return to_real, loss, (real - fake).mean()
+        return total, {name: value.detach() for name, value in shown.items()}
 
     @torch.no_grad()
     def sheet(self, module: nn.Module, path: Path) -> None:
         """Eight held-out rollouts: truth and dream (memory on) after 1, 24, 72 and 120 frames."""
-        assert isinstance(module, nn.ModuleDict)
         rows, keep = [], (1, 24, 72, 120)
-        for latents, truth in rollout(module["dynamics"], self.held_out, self.autoencoder, 8, 120, True, keep):
+        for latents, truth in rollout(module, self.held_out, self.autoencoder, 8, 120, True, keep):
             rows += [self.autoencoder.decode(truth), self.autoencoder.decode(latents)]
         save_sheet(rows, path)
 

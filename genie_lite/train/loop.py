@@ -106,9 +106,11 @@ def fit(
     console = Console(quiet=ranks.rank > 0)
     module = part.module.to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     ranks.share_weights(module)
-    groups = _groups(module)
+    trained = [p for p in module.parameters() if p.requires_grad]
     ema = deepcopy(module).eval()
-    optimizer = torch.optim.AdamW(groups, weight_decay=schedule.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(
+        trained, schedule.learning_rate, betas=(0.9, 0.98), weight_decay=schedule.weight_decay, fused=True
+    )
     state_path = folder / f"{part.name}.resume.pt"
     step, spent = _resume(state_path, module, ema, optimizer, ranks.device)
     numbers: dict[str, float] = {}
@@ -127,14 +129,14 @@ def fit(
         if progress >= 1.0:
             break
         for group in optimizer.param_groups:
-            group["lr"] = rate(schedule, step, progress) * group["share"]
+            group["lr"] = rate(schedule, step, progress)
         with autocast(ranks.device):
             loss, shown = part.loss(progress)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         ranks.average_gradients(module)
-        norms = [torch.nn.utils.clip_grad_norm_(group["params"], schedule.clip) for group in optimizer.param_groups]
-        if torch.isfinite(torch.stack(norms)).all():
+        norm = torch.nn.utils.clip_grad_norm_(trained, schedule.clip)
+        if torch.isfinite(norm):
             optimizer.step()
         decay = min(schedule.ema, (step + 1) / (step + 10))
         with torch.no_grad():
@@ -165,15 +167,6 @@ def fit(
         part.sheet(ema, folder / f"{part.name}.png")
     part.module.load_state_dict(ema.state_dict())
     return made()
-
-
-def _groups(module: nn.Module) -> list[dict[str, Any]]:
-    """Parameters with their share of the learning rate. A critic learns slowly and without momentum, as GANs need."""
-    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-    critic = [p for name, p in named if name.startswith("critic.")]
-    others = [p for name, p in named if not name.startswith("critic.")]
-    groups = [{"params": others, "share": 1.0, "betas": (0.9, 0.98)}]
-    return [*groups, {"params": critic, "share": 0.3, "betas": (0.0, 0.98)}] if critic else groups
 
 
 def _save(
