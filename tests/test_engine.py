@@ -105,6 +105,25 @@ def test_turning_is_exact_whatever_the_network_thinks(make: MakeEngine) -> None:
 # --- determinism ------------------------------------------------------------------------------------------------
 
 
+def test_who_stands_still_stays_where_he_is(make: MakeEngine, tmp_path: Path) -> None:
+    model = tiny_model()
+    last = model.motion.out[-1]
+    assert isinstance(last, torch.nn.Linear)
+    last.weight.data.zero_()
+    last.bias.data.fill_(0.03)
+    for name in PARTS:
+        save_part(tmp_path, model, name)
+    engine = make(checkpoint=tmp_path)
+    engine.reset(biome("meadow"), 0)
+    assert engine.step(IDLE).pose.to_array()[:3].tolist() == [0, 0, 0]
+    assert engine.step(Action(turn=1.0)).pose.y == 0 and engine.step(Action(forward=0.1)).pose.y > 0
+    last.bias.data.fill_(0.3)
+    save_part(tmp_path, model, "motion")
+    falling = make(checkpoint=tmp_path)
+    falling.reset(biome("meadow"), 0)
+    assert falling.step(IDLE).pose.y > 0, "what really moves is no noise"
+
+
 def test_two_engines_dream_the_same(make: MakeEngine) -> None:
     one, other = make(), make()
     frames = walk(one)

@@ -41,6 +41,10 @@ MEMORY_SLOTS = 256
 FRAME_BUDGET_MS = 36.0
 """What `--quality auto` lets a step cost, so that drawing the window still fits into 1/24 s."""
 
+STILL = 0.06
+"""Displacements below this (walking steps, 1 cm) are noise when no key moves the player: a minute of them would carry
+the eye away from what memory shows."""
+
 PRIOR_STEP = 0.05
 """By how much a condition may change before the prior's examples are chosen anew."""
 
@@ -225,6 +229,8 @@ class DreamEngine:
         """The next pose (1 5 float64) and the motion that leads there (1 5)."""
         pitch = self._pose[:, 4:5].float()
         displacement = self._motion(self._latent, self._thumb[:, 3:].contiguous(), action, self._past, pitch)
+        if not action[:, :2].any() and displacement.abs().max() < STILL:
+            displacement = torch.zeros_like(displacement)
         pose = advance(self._pose, action, displacement)
         self._past = torch.cat([self._past[:, 3:], displacement], 1)
         return pose, motion_between(self._pose, pose).float()
