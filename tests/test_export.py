@@ -93,4 +93,6 @@ def test_a_recording_becomes_a_training_episode(tmp_path: Path) -> None:
     truth = list(drive(log, FakeEngine(SIZE)))
     assert len(episode) == 13 and episode.seed == 11 and not episode.actions[-1].any()
     np.testing.assert_array_equal(episode.frames[4], truth[4].image)
-    np.testing.assert_array_equal(episode.actions[3], log.steps[4].action.to_array())  # type: ignore[union-attr]
+    taken = log.steps[4].action
+    assert taken is not None
+    np.testing.assert_array_equal(episode.actions[3], taken.to_array())

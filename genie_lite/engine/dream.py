@@ -197,7 +197,7 @@ class DreamEngine:
         return compile_network(module, examples, self._runtime, self._dtype, self._threads)
 
     def _draw_first(self, conditions: Conditions) -> Tensor:
-        vector = torch.from_numpy(conditions.to_array())[None]
+        vector = _row(conditions)
         return self._model.first_frame(seeded_noise(self._seed, 0), vector)
 
     def _begin(self, context: Tensor, pose: Tensor) -> Frame:
@@ -271,7 +271,7 @@ class DreamEngine:
 
     def _dream(self, action: Tensor, motion: Tensor, pose: Tensor, hint: Tensor) -> Tensor:
         assert self._conditions is not None
-        conditions = torch.from_numpy(self._conditions.to_array())[None]
+        conditions = _row(self._conditions)
         pitch, zero = pose[:, 4:5].float(), torch.zeros(1, 1)
 
         def predict(noisy: Tensor, time: Tensor) -> Tensor:
@@ -284,7 +284,7 @@ class DreamEngine:
     def _settle(self, latent: Tensor, hint: Tensor, pose: Tensor) -> Tensor:
         """The dreamed latent, pulled a little to what such a world may look like."""
         assert self._conditions is not None
-        conditions = torch.from_numpy(self._conditions.to_array())[None]
+        conditions = _row(self._conditions)
         if self._prior is None or (conditions - self._prior_of).abs().max() > PRIOR_STEP:
             self._prior, self._prior_of = Prior(self._model.first_frame, conditions), conditions
         known = functional.avg_pool2d(torch.maximum(hint[:, 3:4], hint[:, 7:8]), 4)[0, 0]
@@ -315,6 +315,11 @@ class DreamEngine:
             hint=None if hint is None else hint[0, 4:].numpy(),
             timings=watch.milliseconds,
         )
+
+
+def _row(conditions: Conditions) -> Tensor:
+    """Conditions as networks take them: 1 18."""
+    return torch.from_numpy(conditions.to_array())[None]
 
 
 def _cropped(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
