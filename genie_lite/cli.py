@@ -20,12 +20,19 @@ COMMANDS = {
     "play": ("genie_lite.commands.play", "walk through a world that the model draws"),
     "sketch": ("genie_lite.commands.sketch", "draw how a world could begin, seed by seed"),
     "prompt": ("genie_lite.commands.prompt", "tell what a text is taken to mean"),
+    "worlds list": ("genie_lite.commands.worlds", "list worlds that are files, to enter with `play`"),
+    "worlds save": ("genie_lite.commands.save", "save a world as a file, to enter it again and to share"),
+    "worlds remix": ("genie_lite.commands.remix", "change one thing of a world and keep the rest"),
+    "worlds blend": ("genie_lite.commands.blend", "mix two worlds"),
+    "worlds surprise": ("genie_lite.commands.surprise", "have chance make up a world"),
     "worlds view": ("genie_lite.commands.view", "walk through the simulator, in the same window"),
     "replay": ("genie_lite.commands.replay", "draw a recorded session again: watch it, walk on, check it, film it"),
     "recordings": ("genie_lite.commands.recordings", "list, show, export or delete recordings"),
+    "sessions": ("genie_lite.commands.sessions", "sum up past sessions, and show how equal ones change"),
     "collect": ("genie_lite.data.collect", "record episodes from a simulator to train on"),
     "train": ("genie_lite.train.command", "train the model from nothing"),
     "bench speed": ("genie_lite.bench.speed", "measure the frame rate, stage by stage"),
+    "bench soak": ("genie_lite.bench.soak", "play for minutes, and see what grows and what slows down"),
     "bench coherence": ("genie_lite.bench.coherence", "measure how true the dream stays to unseen worlds"),
     "bench sheets": ("genie_lite.bench.sheets", "draw contact sheets to judge the dream by eye"),
 }
@@ -73,7 +80,7 @@ def _not_a_command(words: list[str]) -> int:
 
 
 def _overview(names: Sequence[str] = tuple(COMMANDS)) -> str:
-    lines = [f"  {name:<14}{COMMANDS[name][1]}" for name in names]
+    lines = [f"  {name:<17}{COMMANDS[name][1]}" for name in names]
     head = "usage: genie-lite SUBCOMMAND [flags]\n\nA world you walk into that no one modelled.\n"
     return "\n".join([head, *lines, "", "genie-lite SUBCOMMAND --help tells its flags; --version the version."])
 

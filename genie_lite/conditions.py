@@ -59,6 +59,14 @@ class Conditions:
         array = np.asarray(weights, np.float64)
         return replace(self, **dict(zip(BIOMES, (float(w) for w in array / array.sum()), strict=True)))
 
+    def towards(self, other: Conditions, share: float) -> Conditions:
+        """What lies a share (0 to 1) of the way to `other`: linear, but the hour goes the short way round the clock."""
+        names = (*BIOMES, *STRENGTHS)
+        values = {name: getattr(self, name) + (getattr(other, name) - getattr(self, name)) * share for name in names}
+        way = (other.hour - self.hour + 12) % 24 - 12
+        hour = (self.hour + way * share) % 24
+        return Conditions(**values, hour=hour if hour < 24 else 0.0)
+
     def to_array(self) -> NDArray[np.float32]:
         """float32 (18,) in the order of CONDITION_NAMES; the hour is a point on the unit circle."""
         angle = self.hour / 24 * 2 * math.pi

@@ -37,5 +37,9 @@ class ImageError(GenieLiteError):
     """A picture given as a start frame cannot be used."""
 
 
+class WorldFileError(GenieLiteError):
+    """A world file is missing, damaged, of another version, or asks for what no world has."""
+
+
 class RecordingError(GenieLiteError):
     """A recording is missing, damaged, of another version, or was made by other weights."""

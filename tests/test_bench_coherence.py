@@ -152,7 +152,7 @@ def test_memory_after_follow_shows_the_true_past(checkpoint: Path) -> None:
         thumbnails = clamp_thumbnail(model.autoencoder.thumbnail(latents, path[:, 4:5].float()))
         memory = SpatialMemory(1, 256, torch.device("cpu"))
         for slot, index in enumerate((0, 3, 6, 9)):  # a metre apart at least, as in play
-            memory.store(torch.tensor([slot]), thumbnails[[index]], path[[index]], torch.tensor([True]))
+            memory.store(torch.tensor([slot]), thumbnails[[index]], path[[index]], torch.ones(1), torch.tensor([True]))
         target = torch.from_numpy(frame.pose.to_array())[None]
         expected = memory.hint(thumbnails[[11]], path[[11]], target)[0, 4:].numpy()
     assert frame.hint is not None and frame.hint[3].mean() > 0.1

@@ -21,6 +21,8 @@ from genie_lite.engine.runtime import compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import CheckpointError, ImageError, UsageError
 from genie_lite.model.autoencoder import PICTURE_SIZES
 from genie_lite.model.checkpoint import PARTS, load_model, save_part
+from genie_lite.model.first_frame import STEPS
+from genie_lite.model.imagination import AHEAD, ASIDE
 
 WALK = [Action(forward=1, turn=0.3), Action(strafe=-1), IDLE, Action(turn=-1, look=0.5), Action(forward=1, run=True)]
 needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
@@ -73,7 +75,7 @@ def test_the_first_frame_is_frame_0_at_the_origin_and_steps_count_on(make: MakeE
         assert np.abs(frame.thumbnail[:3]).max() <= 1 and 0 <= frame.thumbnail[3].min() <= frame.thumbnail[3].max() <= 1
         assert frame.conditions == biome("meadow")
     for frame in frames[1:]:
-        assert frame.timings.keys() == {"motion", "memory", "dynamics", "decode"}
+        assert frame.timings.keys() == {"motion", "imagination", "memory", "dynamics", "decode"}
         assert frame.hint is not None and frame.hint.shape == (4, 72, 128)
         assert set(np.unique(frame.hint[3])) <= {0.0, 1.0}
 
@@ -251,6 +253,18 @@ def test_standing_still_the_hint_shows_what_was_just_drawn(make: MakeEngine) -> 
     assert away.any() and hint[3][away].mean() > 0.95 and agree[away].mean() > 0.9
 
 
+def test_what_the_eye_may_see_next_is_imagined_and_remembered(make: MakeEngine) -> None:
+    engine = make()
+    engine.reset(biome("meadow"), 0)
+    engine._motion = lambda *inputs: torch.zeros(1, 3)
+    for _ in range(4 * (STEPS + 2)):
+        engine.step(IDLE)
+    memory = engine._memory
+    known = sorted((round(float(pose[1])), round(float(pose[3]), 2)) for pose in memory.poses[memory.worth > 0])
+    assert known == [(0, -round(ASIDE, 2)), (0, 0.0), (0, round(ASIDE, 2)), (AHEAD, 0.0)]
+    assert len(memory.views[memory.worth > 0].flatten(1).unique(dim=0)) == 4
+
+
 def test_memory_keeps_its_size_over_hundreds_of_views(make: MakeEngine) -> None:
     engine = make()
     engine.reset(biome("meadow"), 0)
@@ -260,7 +274,7 @@ def test_memory_keeps_its_size_over_hundreds_of_views(make: MakeEngine) -> None:
     for _ in range(MEMORY_SLOTS + 50):
         frame = engine.step(Action(forward=1))
     assert engine._memory.views is views and views.shape[1] == MEMORY_SLOTS
-    assert bool(engine._memory.filled.all())
+    assert bool((engine._memory.worth > 0).all())
     assert np.isfinite(frame.latent).all() and frame.pose.y > 500
 
 

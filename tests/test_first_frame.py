@@ -1,11 +1,15 @@
 """First frames from example latents, and the prior that keeps old rollouts near them."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
 from genie_lite.conditions import BIOMES, biome
-from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig, blurred
+from genie_lite.model.first_frame import STEPS, FirstFrame, FirstFrameConfig, blurred
+from genie_lite.model.imagination import AHEAD, ASIDE, Imagination
+from genie_lite.model.memory import SpatialMemory
 from genie_lite.model.prior import STRENGTH, UNKNOWN, Prior
 from genie_lite.model.sampler import seeded_noise
 
@@ -90,3 +94,59 @@ def test_examples_follow_the_gaze(module: FirstFrame) -> None:
         guess = prior.pull(blank, nothing, pitch, age=0) / UNKNOWN
         assert torch.allclose(guess[0, :, :horizon], torch.full((16, horizon, 32), 0.75), atol=0.05), "sky above"
         assert torch.allclose(guess[0, :, horizon:], torch.full((16, 18 - horizon, 32), -0.75), atol=0.05)
+
+
+def test_a_drawing_keeps_to_what_is_seen() -> None:
+    made = FirstFrame(FirstFrameConfig(examples=8))
+    made.fit(torch.stack([plain(index / 4 - 1) for index in range(8)]), asked("meadow").expand(8, -1))
+    until = torch.zeros(18, 32)
+    until[:, :16] = 0.5
+    for value in (-1.0, 0.75):
+        seen = plain(value)[None] + 0.1 * seeded_noise(9, 9)
+        *_, drawn = made.draw(seeded_noise(5, 0), asked("meadow"), (seen, until))
+        assert (drawn[0] - plain(value))[:, :, :16].abs().mean() < 0.3
+    *_, free = made.draw(seeded_noise(5, 0), asked("meadow"))
+    assert (drawn - free)[..., :16].abs().mean() > 0.3
+
+
+def test_every_step_of_a_drawing_can_be_taken_by_itself(module: FirstFrame) -> None:
+    steps = list(module.draw(seeded_noise(4, 0), asked("marsh")))
+    assert len(steps) == STEPS and torch.equal(steps[-1], module(seeded_noise(4, 0), asked("marsh")))
+
+
+class Paper:
+    """A memory of one world at the origin, and the imagination that draws for it."""
+
+    def __init__(self, module: FirstFrame) -> None:
+        self.memory = SpatialMemory(1, 32, torch.device("cpu"))
+        self.imagination = Imagination(module, lambda hint: torch.zeros(1, 16, 18, 32))
+        self.stored = 0
+
+    def store(self, at: Tensor) -> None:
+        one = torch.ones(1)
+        self.memory.store(torch.tensor([self.stored]), torch.full((1, 4, 72, 128), 0.6), at, one, one.bool())
+        self.stored += 1
+
+    def imagine(self, at: Tensor, steps: int) -> list[Tensor]:
+        """The poses of all views finished within so many steps of an eye that stays at a pose."""
+        found = []
+        for step in range(steps):
+            last = torch.full((1, 4, 72, 128), 0.6)
+            view = self.imagination.step(self.memory, last, at, asked("meadow"), seeded_noise(1, step))
+            if view:
+                assert view[0].shape == (1, 16, 18, 32)
+                found.append(view[1])
+                self.store(view[1])
+        return found
+
+
+def test_imagination_draws_what_lies_ahead_and_to_the_sides_and_then_rests(module: FirstFrame) -> None:
+    paper, here = Paper(module), torch.tensor([[3.0, -2.0, 0.5, math.pi / 2, 0.3]])
+    paper.store(here)
+    poses = paper.imagine(here, 200)
+    ahead, *sides = poses
+    assert torch.allclose(ahead, torch.tensor([[3.0 + AHEAD, -2.0, 0.5, math.pi / 2, 0.0]]), atol=1e-5)
+    assert [float(side[0, 3] - here[0, 3]) for side in sides] == pytest.approx([ASIDE, -ASIDE])
+    assert paper.imagine(here, 50) == [], "what memory knows is not drawn again"
+    further = here + torch.tensor([[14.0, 0, 0, 0, 0]])
+    assert paper.imagine(further, 20)[0][0, 0] == pytest.approx(17.0 + AHEAD)

@@ -24,6 +24,7 @@ from genie_lite.data.collect import collect
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import DataError, OutputError, UsageError
 from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
+from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
 from genie_lite.train.autoencoder import AutoencoderPart, PicturesPart, ThumbnailPart
 from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
 from genie_lite.train.command import ORDER, Options, main
@@ -31,6 +32,7 @@ from genie_lite.train.dynamics import DynamicsPart
 from genie_lite.train.first_frame import fit_first_frame
 from genie_lite.train.loop import Part, Ranks, Schedule, fit
 from genie_lite.train.motion import MotionPart
+from genie_lite.train.streams import Streams
 
 STEPS_PER_EPISODE = 230
 """Enough for the held-out rollout: it begins at frame 96 and is 120 long."""
@@ -104,12 +106,18 @@ def test_motions_loss_falls(model: Model, latents: LatentSet, tmp_path: Path) ->
     assert mean_loss(part) < 0.7 * before
 
 
-def test_the_first_frame_keeps_only_level_open_views(model: Model, latents: LatentSet) -> None:
+def looking_up_in_the_open(model: Model, latents: LatentSet) -> Tensor:
+    """The poses, none of them level; the model then sees everything as far away."""
     bias = model.autoencoder.thumbnail.out.bias
     assert bias is not None
     bias.data[-16:] = 1.0  # far away everywhere
     poses = latents.poses.clone()
     poses[:, 4] = 0.5
+    return poses
+
+
+def test_the_first_frame_keeps_only_level_open_views(model: Model, latents: LatentSet) -> None:
+    poses = looking_up_in_the_open(model, latents)
     poses[8, 4] = poses[16, 4] = 0.05
     found = fit_first_frame(model.first_frame, replace(latents, poses=poses), model.autoencoder)
     assert found == {"views": 2, "kept": 8}
@@ -118,6 +126,15 @@ def test_the_first_frame_keeps_only_level_open_views(model: Model, latents: Late
     poses[:, 4] = 0.5
     with pytest.raises(DataError, match="collect more"):
         fit_first_frame(model.first_frame, replace(latents, poses=poses), model.autoencoder)
+
+
+def test_the_first_frame_prefers_places_with_several_views(model: Model, latents: LatentSet) -> None:
+    poses = looking_up_in_the_open(model, latents)
+    many = [STEPS_PER_EPISODE + 8 * k for k in range(4)]
+    poses[[0, *many], 4] = 0.0
+    module = FirstFrame(FirstFrameConfig(examples=4))
+    assert fit_first_frame(module, replace(latents, poses=poses), model.autoencoder) == {"views": 5, "kept": 4}
+    torch.testing.assert_close(module.examples, latents.latents[many].float())
 
 
 def test_the_dynamics_learns_a_world_that_flips_each_frame(model: Model, latents: LatentSet, tmp_path: Path) -> None:
@@ -131,8 +148,32 @@ def test_the_dynamics_learns_a_world_that_flips_each_frame(model: Model, latents
         return DynamicsPart(model.dynamics, data, data, model.autoencoder, batch=4, seed=0)
 
     before = mean_loss(fresh())
-    fitted(fresh(), tmp_path, 30)
+    fitted(fresh(), tmp_path, 80)
     assert mean_loss(fresh()) < 0.7 * before
+
+
+def test_streams_begin_anywhere_and_in_long_episodes_more_often(model: Model) -> None:
+    lengths, count = torch.tensor([205, 25]), 600
+    rows = int(lengths.sum())
+    numbered = torch.arange(rows, dtype=torch.float16)[:, None, None, None].expand(rows, 16, 18, 32)
+    data = LatentSet(
+        numbered,
+        torch.zeros(rows, 5),
+        torch.zeros(rows, 6),
+        torch.zeros(rows, 18),
+        lengths.cumsum(0) - lengths,
+        lengths,
+    )
+    streams = Streams(data, model.autoencoder.thumbnail, count, seed=0)
+    streams.begin(torch.arange(count), torch.full((count,), 1000))
+    short = streams.row >= 205
+    assert 0.06 < short.float().mean() < 0.14, "20 of 220 frames have a past and a future in the short one"
+    for row, end, first, last in (
+        (streams.row[~short], streams.end[~short], 3, 204),
+        (streams.row[short], streams.end[short], 208, 229),
+    ):
+        assert row.min() >= first and row.max() < last and (end == last).all()
+    assert len(streams.row.unique()) > 180
 
 
 # --- data -------------------------------------------------------------------------------------------------------

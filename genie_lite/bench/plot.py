@@ -17,7 +17,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-COLOURS = ("#4c78a8", "#72b7b2", "#f58518", "#e45756", "#54a24b", "#b279a2", "#9d9d9d")
+COLOURS = ("#4c78a8", "#eeca3b", "#72b7b2", "#f58518", "#e45756", "#54a24b", "#b279a2", "#9d9d9d")
 BUDGET_MS = 1e3 / STEPS_PER_SECOND
 
 

@@ -26,12 +26,16 @@ LARGEST = 1_400_000
 CROP = (430, 250, 420, 236)
 """What the decoder's sheet shows of 1280x720: left, top, width, height."""
 
-Sheet = Literal["walk", "idle", "first_frames", "film", "decoder"]
+COMPARED, HISTORY = (0, 3, 6), 96
+"""Held-out worlds that are filmed beside the dream, and the true frames that it begins from."""
+
+Sheet = Literal["walk", "idle", "first_frames", "film", "decoder", "beside"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """Draw contact sheets: rollouts of a minute, first frames, a moving picture of play, and the 720p decoder."""
+    """Draw contact sheets: rollouts of a minute, first frames, a moving picture of play, the 720p decoder, and films of
+    the dream beside the truth."""
 
     world: str | None = None
     """A world whose weights come with genie_lite (landscape if left out)."""
@@ -39,7 +43,7 @@ class Options:
     """Weights of your own: a folder that training wrote."""
     out: Path = Path("assets")
     """Folder for the pictures."""
-    only: tuple[Sheet, ...] = ("first_frames", "film", "decoder", "idle", "walk")
+    only: tuple[Sheet, ...] = ("first_frames", "film", "decoder", "beside", "idle", "walk")
     """Which of them to draw; idle and walk take minutes each, since they dream 32 minutes of world time together."""
     threads: int | None = None
     """Processor threads for the networks (all cores if left out)."""
@@ -67,6 +71,7 @@ def main(options: Options) -> int:
         "first_frames": [lambda: _save(first_frames(engine()), out / "first_frames.png")],
         "film": [lambda: save_film(engine("720p"), out / "walk.webp")],
         "decoder": [lambda: _save(decoder(checkpoint, options.world or "landscape"), out / "decoder_720p.png")],
+        "beside": [lambda: film_beside((engine(), engine(memory=False)), options.world or "landscape", out)],
     }
     for name in ("idle", "walk"):
         draw[name] = [partial(draw_minute, name, memory) for memory in (True, False)]
@@ -99,20 +104,42 @@ def first_frames(engine: DreamEngine) -> Image.Image:
 
 
 def save_film(engine: DreamEngine, path: Path) -> None:
-    """Ten seconds of a walk through one world, 640x360, as an endless animation. Raises OutputError."""
+    """Ten seconds of the first walk of `minute`, 640x360, as an endless animation. Raises OutputError."""
     from PIL import Image
 
     from genie_lite.actions import STEPS_PER_SECOND
     from genie_lite.conditions import biome
 
     skip = STEPS_PER_SECOND // FILM_RATE
-    frames = _play(engine, biome("meadow", hour=9.0), 1, FILM_SECONDS * STEPS_PER_SECOND - skip, walking=True)
+    frames = _play(engine, biome("meadow"), 1, FILM_SECONDS * STEPS_PER_SECOND - skip, walking=True)
     small = [
         Image.fromarray(frame).resize((640, 360), Image.Resampling.BOX)
         for index, frame in enumerate(frames)
         if index % skip == 0
     ]
     _write(small[0], path, save_all=True, append_images=small[1:], duration=1000 // FILM_RATE, loop=0, quality=60)
+
+
+def film_beside(engines: Sequence[DreamEngine], world: str, folder: Path, seconds: int = 60) -> None:
+    """Films of held-out worlds along the true actions: the simulator, and each engine's dream. Raises OutputError."""
+    import numpy as np
+
+    from genie_lite.actions import STEPS_PER_SECOND
+    from genie_lite.bench.heldout import record
+    from genie_lite.bench.measures import Dream
+    from genie_lite.recording.video import VideoWriter
+    from genie_lite.worlds import make_world
+
+    simulator, steps = make_world(world), seconds * STEPS_PER_SECOND
+    for number in COMPARED:
+        truth = record(simulator, number, HISTORY + steps)
+        for engine in engines:
+            Dream(engine, "").from_truth(truth, HISTORY - 1, HISTORY)
+        with VideoWriter(folder / f"beside_{number}.mp4") as video:
+            for at in range(HISTORY, HISTORY + steps):
+                dreamed = [engine.step(truth.actions[at - 1]).image for engine in engines]
+                video.write(np.concatenate([truth.frames[at], *dreamed], 1))
+    simulator.close()
 
 
 def decoder(checkpoint: Path, world: str) -> Image.Image:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from genie_lite.errors import GenieLiteError, OutputError, UsageError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from genie_lite.bench.machine import Card
     from genie_lite.bench.window import Run
     from genie_lite.engine.dream import DreamEngine
@@ -22,19 +24,13 @@ HEADLINE = "1280x720"
 
 
 @dataclass(frozen=True)
-class Options:
-    """Measure the frame rate of the window's whole loop, on the autopilot and without pacing."""
+class EngineFlags:
+    """Flags of every benchmark that plays the dream."""
 
     world: str | None = None
     """A world whose weights come with genie_lite (landscape if left out)."""
     checkpoint: Path | None = None
     """Weights of your own: a folder that training wrote."""
-    sizes: tuple[Literal["720p", "360p", "144p"], ...] = ("720p", "360p", "144p")
-    """Pictures to measure, one after the other; all are shown in a window of 1280x720."""
-    frames: int = 480
-    """Frames to measure for each size."""
-    warm_up: int = 48
-    """Frames to play before that."""
     memory: Literal["on", "off"] = "on"
     """Spatial memory."""
     runtime: Literal["auto", "openvino", "eager"] = "auto"
@@ -45,23 +41,41 @@ class Options:
     """Processor threads for the networks (all cores if left out)."""
     seed: int = 0
     """World and walk: the same seed draws the same frames."""
+
+    def __post_init__(self) -> None:
+        self.require_least("threads", 1)
+
+    def require_least(self, name: str, least: int) -> None:
+        """Raises UsageError for a flag below its least value; a flag left out is right."""
+        value = getattr(self, name)
+        if value is not None and value < least:
+            raise UsageError(f"--{name.replace('_', '-')} {value} is too small; give at least {least}")
+
+
+@dataclass(frozen=True)
+class Options(EngineFlags):
+    """Measure the frame rate of the window's whole loop, on the autopilot and without pacing."""
+
+    sizes: tuple[Literal["720p", "360p", "144p"], ...] = ("720p", "360p", "144p")
+    """Pictures to measure, one after the other; all are shown in a window of 1280x720."""
+    frames: int = 480
+    """Frames to measure for each size."""
+    warm_up: int = 48
+    """Frames to play before that."""
     out: Path = Path("runs/bench")
     """Folder for speed.png and speed.json."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.sizes:
             raise UsageError("--sizes needs at least one of 720p, 360p, 144p")
-        for name, least in (("frames", 2), ("warm_up", 1), ("threads", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UsageError(f"--{name.replace('_', '-')} {value} is too small; give at least {least}")
+        self.require_least("frames", 2)
+        self.require_least("warm_up", 1)
 
 
 def main(options: Options) -> int:
     """Measures, prints a table and the JSON line, leaves a plot; returns the exit status. Raises GenieLiteError."""
-    missing = [name for name in ("matplotlib", "psutil") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise GenieLiteError(f'`bench speed` needs {" and ".join(missing)}: pip install "genie_lite[bench]"')
+    require_packages("bench speed", "matplotlib", "psutil")
     from genie_lite.bench.machine import environment_card
     from genie_lite.bench.plot import save_plot
     from genie_lite.bench.window import run_window
@@ -73,7 +87,7 @@ def main(options: Options) -> int:
     runs, card = [], None
     for size in options.sizes:
         print(f"measuring {size}: {options.warm_up} + {options.frames} frames", file=sys.stderr)
-        engine = _engine(options, checkpoint, size)
+        engine = load_engine(options, checkpoint, size)
         card = card or environment_card(engine.info)
         start = Conditions(meadow=1.0)
         runs.append(run_window(engine, start, options.seed, options.warm_up, options.frames, out))
@@ -87,17 +101,25 @@ def main(options: Options) -> int:
     return 0
 
 
-def _engine(options: Options, checkpoint: Path, quality: str) -> DreamEngine:
+def require_packages(command: str, *packages: str) -> None:
+    """Raises GenieLiteError, which says what to install, unless all of them can be imported."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise GenieLiteError(f'`{command}` needs {" and ".join(missing)}: pip install "genie_lite[bench]"')
+
+
+def load_engine(flags: EngineFlags, checkpoint: Path, quality: str) -> DreamEngine:
+    """The dream as the flags ask for it. Raises CheckpointError or UsageError."""
     from genie_lite.engine.dream import DreamEngine, EngineOptions
 
     return DreamEngine.load(
         EngineOptions(
             checkpoint,
             quality=quality,
-            memory=options.memory == "on",
-            runtime=options.runtime,
-            dtype=options.dtype,
-            threads=options.threads,
+            memory=flags.memory == "on",
+            runtime=flags.runtime,
+            dtype=flags.dtype,
+            threads=flags.threads,
         )
     )
 
@@ -137,15 +159,22 @@ def _detail(run: Run) -> dict[str, Any]:
     }
 
 
+def card_table(card: Card) -> Table:
+    """What the numbers below it were measured on."""
+    from rich.table import Table
+
+    about = Table(title="machine", show_header=False)
+    for name, value in asdict(card).items():
+        about.add_row(name, "-" if value is None else str(value))
+    return about
+
+
 def _print_tables(card: Card, runs: list[Run]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    about = Table(title="machine", show_header=False)
-    for name, value in asdict(card).items():
-        about.add_row(name, "-" if value is None else str(value))
-    console.print(about)
+    console.print(card_table(card))
     table = Table(title="milliseconds a frame: p50 / p95 / p99", caption="window 1280x720, SDL dummy driver, unpaced")
     table.add_column("stage")
     for run in runs:

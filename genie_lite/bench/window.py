@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from genie_lite.session.autopilot import Autopilot
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import SessionManager
 
-ENGINE_STAGES = ("motion", "memory", "dynamics", "decode")
+ENGINE_STAGES = ("motion", "imagination", "memory", "dynamics", "decode")
 STAGES = (*ENGINE_STAGES, "present")
 """The stages that every report names; "coherence" and "loop" are what else a frame costs."""
 
@@ -58,26 +60,37 @@ class Run:
 
 
 def run_window(engine: Engine, start: Conditions, seed: int, warm_up: int, frames: int, out: Path) -> Run:
-    """Plays warm_up + frames frames in a window of 1280x720 that nobody sees, and measures the last `frames`.
+    """Plays warm_up + frames frames in a window that nobody sees, and measures the last `frames`.
+
+    Raises DisplayError, and what the engine raises.
+    """
+    with unseen_loop(engine, start, seed, out) as loop:
+        tick(loop, warm_up)
+        loop.times.clear()
+        began = time.perf_counter()
+        tick(loop, frames)
+        seconds = time.perf_counter() - began
+    width, height = engine.info.size
+    return Run(f"{width}x{height}", frames, seconds, _stages(loop.times), resident_mb())
+
+
+@contextmanager
+def unseen_loop(engine: Engine, start: Conditions, seed: int, out: Path) -> Iterator[PlayLoop]:
+    """A loop that has begun, without cap or pacing, on the autopilot, in a window of 1280x720 that nobody sees.
 
     Always SDL's dummy driver, so that numbers compare between machines with and without a display: it does all the
-    drawing but leaves out the hand-over to a screen. Raises DisplayError, and what the engine raises.
+    drawing but leaves out the hand-over to a screen. Raises DisplayError.
     """
     os.environ["SDL_VIDEODRIVER"] = "dummy"
     session = SessionManager(engine, start, seed, cap=0)
     with Window() as window:
         loop = PlayLoop(session, window, out, pilot=Autopilot(seed).action, pace=Unpaced())
         loop.begin()
-        _tick(loop, warm_up)
-        loop.times.clear()
-        began = time.perf_counter()
-        _tick(loop, frames)
-        seconds = time.perf_counter() - began
-    width, height = engine.info.size
-    return Run(f"{width}x{height}", frames, seconds, _stages(loop.times), resident_mb())
+        yield loop
 
 
-def _tick(loop: PlayLoop, frames: int) -> None:
+def tick(loop: PlayLoop, frames: int = 1) -> None:
+    """Plays so many frames. Raises what the engine raises."""
     for _ in range(frames):
         loop.tick()
         if loop.session.error is not None:

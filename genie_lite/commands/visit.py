@@ -17,6 +17,7 @@ from genie_lite.commands.world import WorldOptions
 from genie_lite.engine.protocol import Engine, Start
 from genie_lite.errors import DisplayError, OutputError, UsageError
 from genie_lite.prompt.parser import Reading
+from genie_lite.recording.history import NAMED_BY_TIME
 from genie_lite.recording.log import REPORT
 from genie_lite.recording.report import prepare_folder, session_report, write_report
 from genie_lite.session.manager import DEFAULT_CAP, SessionManager
@@ -64,16 +65,19 @@ class VisitOptions(WorldOptions):
         return max(DEFAULT_CAP, self.seconds or 0.0) if self.cap is None else self.cap
 
 
-def visit(options: VisitOptions, start: Start, make_engine: Callable[[], Engine]) -> int:
+def visit(
+    options: VisitOptions, start: Start, make_engine: Callable[[], Engine], reading: Reading | None = None
+) -> int:
     """Plays one session as asked and writes its report; returns the exit status.
 
+    reading: what the player is told was understood, that of --prompt if left out.
     Without a display it says so and goes off-screen. Raises what `make_engine` raises, OutputError, UsageError, and
     the error that ended the session, if one did.
     """
     cap = options.visit_cap()
     if not 0 <= options.floor <= 1:
         raise UsageError(f"--floor {options.floor:g} is outside 0 to 1; 0 never ends a visit")
-    script, reading = script_of(options.events, options.prompt, start), options.reading()
+    script, reading = script_of(options.events, options.prompt, start), reading or options.reading()
     if reading is not None:
         tell(reading)
     seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
@@ -97,7 +101,7 @@ def visit(options: VisitOptions, start: Start, make_engine: Callable[[], Engine]
 
 def session_folder() -> Path:
     """Where a session writes unless told otherwise."""
-    return SESSIONS / time.strftime("%Y%m%d-%H%M%S")
+    return SESSIONS / time.strftime(NAMED_BY_TIME)
 
 
 def display_expected() -> bool:

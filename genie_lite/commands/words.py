@@ -11,8 +11,12 @@ from genie_lite.actions import STEPS_PER_SECOND
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Start
 from genie_lite.errors import PromptError
-from genie_lite.prompt.parser import Reading, parse
+from genie_lite.prompt.parser import Chip, Reading, parse
 from genie_lite.session.events import Event
+from genie_lite.world_file import WorldFile
+
+ALIKE = 1e-3
+"""Chips are rounded to this."""
 
 
 def tell(reading: Reading) -> None:
@@ -21,6 +25,23 @@ def tell(reading: Reading) -> None:
         print(f"understood      {chip}")
     if reading.not_understood:
         print(f"not understood  {', '.join(reading.not_understood)}")
+
+
+def reading_of(world: WorldFile) -> Reading | None:
+    """What its prompt says and its conditions have not been changed away from; None if that is nothing."""
+    try:
+        reading = None if world.prompt is None else parse(world.prompt)
+    except PromptError:
+        return None
+    if reading is None or world.conditions is None:
+        return reading
+    chips = []
+    for chip in reading.understood:
+        true = {
+            name: value for name, value in chip.sets.items() if abs(getattr(world.conditions, name) - value) <= ALIKE
+        }
+        chips += [Chip(chip.phrase, true)] if true else []
+    return Reading(world.conditions, tuple(chips), reading.not_understood)
 
 
 def script_of(events: Path | None, prompt: str | None, start: Start) -> tuple[Event, ...]:

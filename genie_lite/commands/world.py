@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from genie_lite.conditions import BIOMES, STRENGTHS, Conditions, biome
+from genie_lite.engine.protocol import Start
 from genie_lite.errors import UsageError
 from genie_lite.prompt.parser import Reading, parse
 
@@ -42,15 +44,16 @@ class WorldOptions:
         """What --prompt was taken to mean, None without it. Raises PromptError if nothing in it was understood."""
         return None if self.prompt is None else parse(self.prompt)
 
-    def conditions(self) -> Conditions:
-        """What words and flags ask for; the flags overrule the words.
+    def conditions(self, now: Conditions | None = None) -> Conditions:
+        """What words and flags make of a meadow, or of a world as it is now; the flags overrule the words.
 
         Raises UsageError for an unknown biome, a value out of range, or words of which nothing was understood.
         """
         if self.biome is not None and self.biome not in BIOMES:
             raise UsageError(f"--biome {self.biome!r} is unknown; choose one of {', '.join(BIOMES)}")
-        reading = self.reading()
-        said = reading.conditions if reading else Conditions(meadow=1.0)
+        said = now or Conditions(meadow=1.0)
+        if self.prompt is not None:
+            said = parse(self.prompt, now).conditions
         if self.biome is not None:
             said = said.with_biomes(biome(self.biome).biomes)
         given = {name: getattr(self, name) for name in CONDITION_FLAGS if getattr(self, name) is not None}
@@ -62,3 +65,22 @@ class WorldOptions:
     def conditions_given(self) -> bool:
         """True if a flag gives a condition."""
         return any(getattr(self, name) is not None for name in ("biome", *CONDITION_FLAGS))
+
+
+@dataclass(frozen=True)
+class StartOptions(WorldOptions):
+    """Flags that say what a world begins from."""
+
+    image: Path | None = None
+    """Begin from this picture instead of conditions; a --prompt then changes it in the first seconds."""
+
+
+def start_of(options: StartOptions) -> Start:
+    """Conditions or a start frame. Raises UsageError when both are asked for, ImageError for an unreadable picture."""
+    if options.image is None:
+        return options.conditions()
+    if options.conditions_given():
+        raise UsageError("--image says what the world looks like; leave out --biome, --hour and so on, or use --prompt")
+    from genie_lite.commands.pictures import read_picture
+
+    return read_picture(options.image)

@@ -1,7 +1,8 @@
 """The dream: draws a world from a checkpoint. Knows no window, clock or disk beyond reading its weights.
 
-One frame is made in this order: motion says where the action leads, memory shows what it knows of that view, dynamics
-dreams the next latent, and the decoder makes it a picture. All noise comes from (seed, frame index).
+One frame is made in this order: motion says where the action leads, imagination goes on with a view that may come next,
+memory shows what it knows of the one that comes now, dynamics dreams the next latent, and the decoder makes it a
+picture. All noise comes from (seed, frame index).
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from genie_lite.model.autoencoder import (
 )
 from genie_lite.model.checkpoint import Model, load_model
 from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
+from genie_lite.model.imagination import Imagination
 from genie_lite.model.layers import to_unit
-from genie_lite.model.memory import SpatialMemory, clamp_thumbnail, empty_hint
+from genie_lite.model.memory import DREAMED, SpatialMemory, clamp_thumbnail, empty_hint
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import Prior
 from genie_lite.model.sampler import sample, seeded_noise
@@ -44,6 +46,15 @@ FRAME_BUDGET_MS = 36.0
 STILL = 0.06
 """Displacements below this (walking steps, 1 cm) are noise when no key moves the player: a minute of them would carry
 the eye away from what memory shows."""
+
+IMAGINED = 2**40
+"""Added to the frame's number for the noise of what is only imagined."""
+
+RECALL = 0.2
+"""Share of the way to what older views in memory show that each step goes: what is dreamed alone blurs in seconds."""
+
+IMAGINED_WORTH = 0.75
+"""What an imagined view is worth beside a first one (see memory.DREAMED): where one has been, it must not win."""
 
 PRIOR_STEP = 0.05
 """By how much a condition may change before the prior's examples are chosen anew."""
@@ -178,6 +189,9 @@ class DreamEngine:
             act = torch.from_numpy(action.to_array())[None]
             with watch.stage("motion"):
                 pose, motion = self._move(act)
+            with watch.stage("imagination"):
+                if self._options.memory:
+                    self._imagine()
             with watch.stage("memory"):
                 hint = self._recall(pose)
             with watch.stage("dynamics"):
@@ -207,6 +221,7 @@ class DreamEngine:
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
         self._prior, self._began = None, self._index
         self._memory = SpatialMemory(1, MEMORY_SLOTS, context.device)
+        self._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
         self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
         watch = Stopwatch()
         with watch.stage("decode"):
@@ -241,8 +256,16 @@ class DreamEngine:
         Without memory the last frame is all there is to know.
         """
         if self._options.memory and self._is_new(self._pose):
-            self._remember(self._thumb, self._pose)
+            self._remember(self._thumb, self._pose, 1.0 if self._index - self._began == 1 else DREAMED)
         return self._memory.hint(self._thumb, self._pose, target)
+
+    def _imagine(self) -> None:
+        """Goes on with drawing what the eye may see next, and remembers what is finished."""
+        assert self._conditions is not None
+        noise = seeded_noise(self._seed, IMAGINED + self._index)
+        view = self._imagination.step(self._memory, self._thumb, self._pose, _row(self._conditions), noise)
+        if view:
+            self._store(self._thumbnail_of(*view), view[1], IMAGINED_WORTH)
 
     def _is_new(self, pose: Tensor) -> bool:
         """Whether a frame from this pose shows something that the last remembered one does not."""
@@ -264,10 +287,14 @@ class DreamEngine:
         """The RGB-D thumbnail (1 4 72 128) of a latent seen from a pose (1 5)."""
         return clamp_thumbnail(self._thumbnail(latent, pose[:, 4:5].float()))
 
-    def _remember(self, thumbnail: Tensor, pose: Tensor) -> None:
+    def _remember(self, thumbnail: Tensor, pose: Tensor, worth: float = 1.0) -> None:
+        self._store(thumbnail, pose, worth)
+        self._stored_pose = pose
+
+    def _store(self, thumbnail: Tensor, pose: Tensor, worth: float = 1.0) -> None:
         slot = torch.tensor([self._stored % MEMORY_SLOTS])
-        self._memory.store(slot, thumbnail, pose, torch.tensor([True]))
-        self._stored, self._stored_pose = self._stored + 1, pose
+        self._memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
+        self._stored += 1
 
     def _dream(self, action: Tensor, motion: Tensor, pose: Tensor, hint: Tensor) -> Tensor:
         assert self._conditions is not None
@@ -282,13 +309,17 @@ class DreamEngine:
         return sample(predict, seeded_noise(self._seed, self._index), self._options.denoising_steps)
 
     def _settle(self, latent: Tensor, hint: Tensor, pose: Tensor) -> Tensor:
-        """The dreamed latent, pulled a little to what such a world may look like."""
+        """The dreamed latent, pulled a little to what such a world may look like, and to what memory shows."""
         assert self._conditions is not None
         conditions = _row(self._conditions)
         if self._prior is None or (conditions - self._prior_of).abs().max() > PRIOR_STEP:
             self._prior, self._prior_of = Prior(self._model.first_frame, conditions), conditions
         known = functional.avg_pool2d(torch.maximum(hint[:, 3:4], hint[:, 7:8]), 4)[0, 0]
-        return self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began)
+        settled = self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began)
+        if not self._options.memory:
+            return settled
+        older = hint[:, 4:]
+        return settled + RECALL * functional.avg_pool2d(older[:, 3:], 4) * (self._model.dynamics.shown(older) - settled)
 
     def _paint(self, latent: Tensor) -> NDArray[np.uint8]:
         """The picture of a latent: uint8 (H, W, 3)."""

@@ -1,13 +1,16 @@
-"""Finds the weights that come with genie_lite."""
+"""Finds what comes with genie_lite: weights, and worlds to enter."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import genie_lite
 from genie_lite.errors import CheckpointError, UsageError
 
 DEFAULT_WORLD = "landscape"
+PARTS = ("autoencoder", "motion", "dynamics", "first_frame")
+"""As in model.checkpoint, which takes a second to import."""
 
 
 def find_checkpoint(world: str | None, checkpoint: Path | None) -> Path:
@@ -32,5 +35,27 @@ def find_checkpoint(world: str | None, checkpoint: Path | None) -> Path:
 
 def checkpoint_roots() -> tuple[Path, ...]:
     """Where shipped weights lie: inside an installed package, or beside it in a clone of the repository."""
+    return _beside("checkpoints")
+
+
+def weights_hash(folder: Path) -> str:
+    """The hash of a checkpoint's weights, as the model that is loaded from it has it. Raises CheckpointError."""
+    digest = hashlib.sha256()
+    try:
+        for name in PARTS:
+            digest.update((folder / f"{name}.safetensors").read_bytes())
+    except OSError as error:
+        raise CheckpointError(
+            f"no weights can be read in {folder} ({error.strerror}); train some or copy them anew"
+        ) from error
+    return digest.hexdigest()[:16]
+
+
+def world_folders() -> tuple[Path, ...]:
+    """Where shipped worlds lie, likewise."""
+    return _beside("assets/worlds")
+
+
+def _beside(name: str) -> tuple[Path, ...]:
     package = Path(genie_lite.__file__).parent
-    return package / "checkpoints", package.parent / "checkpoints"
+    return package / name, package.parent / name

@@ -54,6 +54,10 @@ class Dynamics(nn.Module):
             base = base + known * (self.from_hint(_filled(part)) - base)
         return (base + change).clamp(-LATENT_BOUND, LATENT_BOUND)
 
+    def shown(self, hint: Tensor) -> Tensor:
+        """The latent that half a hint shows, coarsely: B 4 72 128 -> B 16 18 32."""
+        return self.from_hint(_filled(F.pixel_unshuffle(hint, 4)))
+
 
 def _filled(seen: Tensor) -> Tensor:
     """The 4x4 pixels of each cell of a hint (B 64 18 32), unknown ones in the mean colour of the known: B 48 18 32.

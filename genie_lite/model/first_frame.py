@@ -8,6 +8,7 @@ place that none of them shows, composed of parts that fit each other: the local 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from genie_lite.conditions import BIOMES, CONDITIONS_DIM
 from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH
-from genie_lite.model.sampler import sample
+from genie_lite.model.sampler import flow
 
 STEPS = 16
 NEAREST = 64
@@ -31,6 +32,9 @@ fewer than it has, for neighbours tell much the same."""
 
 STRICTNESS = 8.0
 """How much a step away from the conditions asked for costs, in units of log-probability."""
+
+CHANCE = 3.0
+"""Spread of the chance by which one example is preferred to another, in the same units."""
 
 _FEATURES = CONDITIONS_DIM + 2 * len(BIOMES) + 1
 # What the eye notices first counts most: biome and hour, then fog and falling water.
@@ -73,8 +77,36 @@ class FirstFrame(nn.Module):
     @torch.no_grad()
     def forward(self, noise: Tensor, conditions: Tensor) -> Tensor:
         """noise: B 16 18 32, standard normal; conditions: B 18. Returns latents B 16 18 32."""
-        drawn = [self._draw(n[None], c[None]) for n, c in zip(noise, conditions, strict=True)]
-        return torch.cat(drawn).clamp(-LATENT_BOUND, LATENT_BOUND)
+        drawn = [list(self.draw(n[None], c[None]))[-1] for n, c in zip(noise, conditions, strict=True)]
+        return torch.cat(drawn)
+
+    @torch.no_grad()
+    def draw(
+        self, noise: Tensor, conditions: Tensor, seen: tuple[Tensor, Tensor] | None = None, nearest: int = NEAREST
+    ) -> Iterator[Tensor]:
+        """Draws one latent, 1 16 18 32, and yields it after each of STEPS steps, the last of which finishes it.
+
+        seen: a coarse guess at it, 1 16 18 32, and until which flow time each cell, 18 32 in [0, 1], is kept to (as in
+        RePaint, Lugmayr et al. 2022); from then on the drawing makes of it what the examples know.
+        """
+        candidates, prior = self.candidates(conditions, nearest)
+        # Chance takes part in the choice (Gumbel's way), or every place of a world would look like its likest example.
+        count = len(candidates) // len(SHIFTS)
+        uniform = torch.special.ndtr(noise.flatten()[:count]).repeat(len(SHIFTS))
+        prior = prior - CHANCE * (-uniform.log()).log()[:, None, None]
+
+        def denoise(noisy: Tensor, time: Tensor) -> Tensor:
+            t = float(time[0, 0])
+            window, numbers = next((size, numbers) for until, size, numbers in WINDOWS if t < until)
+            error = blurred((noisy - t * candidates).square().mean(1), window)
+            share = (prior - numbers * error / (2 * (1 - t) ** 2)).softmax(0)
+            # Parts of different examples pass into each other over three cells.
+            share = blurred(share, (3, 3))
+            clean = torch.einsum("khw,kchw->chw", share, candidates)[None]
+            return torch.where(t < seen[1], seen[0], clean) if seen else clean
+
+        for latent in flow(denoise, noise, STEPS, shift=2.0):
+            yield latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
     def candidates(self, asked: Tensor, nearest: int) -> tuple[Tensor, Tensor]:
         """The `nearest` examples to conditions 1 18, recoloured to them, also moved by SHIFTS: N 16 18 32, and the
@@ -91,20 +123,6 @@ class FirstFrame(nn.Module):
             # What came round from the other side does not belong there.
             part[:, :, : max(0, shift)] = part[:, :, LATENT_WIDTH + min(0, shift) :] = -1e4
         return moved, prior
-
-    def _draw(self, noise: Tensor, asked: Tensor) -> Tensor:
-        candidates, prior = self.candidates(asked, NEAREST)
-
-        def denoise(noisy: Tensor, time: Tensor) -> Tensor:
-            t = float(time[0, 0])
-            window, numbers = next((size, numbers) for until, size, numbers in WINDOWS if t < until)
-            error = blurred((noisy - t * candidates).square().mean(1), window)
-            share = (prior - numbers * error / (2 * (1 - t) ** 2)).softmax(0)
-            # Parts of different examples pass into each other over three cells.
-            share = blurred(share, (3, 3))
-            return torch.einsum("khw,kchw->chw", share, candidates)[None]
-
-        return sample(denoise, noise, STEPS, shift=2.0)
 
 
 def blurred(x: Tensor, window: tuple[int, int]) -> Tensor:

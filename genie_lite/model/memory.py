@@ -1,4 +1,4 @@
-"""Spatial memory: RGB-D thumbnails of past frames with their poses, splatted into the view that comes next.
+"""Spatial memory: RGB-D thumbnails of past frames with their poses, carried over into the view that comes next.
 
 The idea is that of GEN3C (Ren et al. 2025) and HunyuanWorld-Voyager (Huang et al. 2025) at a thousandth of the size.
 Shapes: thumbnails B 4 72 128 (RGB in [-1, 1], log-depth in [0, 1]), poses B 5 (x, y, z, yaw, pitch) float32,
@@ -19,6 +19,12 @@ from genie_lite.camera import FAR, NEAR, TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH
 PIXELS = THUMB_HEIGHT * THUMB_WIDTH
 LATER = 0.4
 """By what share of its depth a point of the next view counts as farther: about the error of the thumbnails' depth."""
+
+SKY, BEYOND = 0.985, 2 * FAR
+"""Log-depth above which a point belongs to the sky, and the depth in metres that stands for it."""
+
+DREAMED = 0.6
+"""What a dreamed view is worth beside one that was not drawn from another: it is blurred by every step between."""
 
 _PROBE_DEPTHS = (4.0, 16.0, 64.0)
 _PROBE_COLUMNS = (-0.85, -0.45, 0.0, 0.45, 0.85)
@@ -41,77 +47,77 @@ def rotation(pose: Tensor) -> Tensor:
     return torch.stack(rows, -1).reshape(*pose.shape[:-1], 3, 3)
 
 
-def splat(views: Tensor, view_poses: Tensor, used: Tensor, target: Tensor, rays: Tensor) -> Tensor:
-    """Draws V views as they would look from the target pose; the nearest point wins, but a later view's counts as
-    farther, so that two views that agree are not mixed; small holes are filled.
+def warp(views: Tensor, view_poses: Tensor, target: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
+    """How views look from other poses.
 
-    views: B V 4 72 128; view_poses: B V 5; used: B V bool; target: B 5; rays: `camera_rays`. Returns B 4 72 128.
+    views: N 4 72 128; view_poses, target: N 5; rays: `camera_rays`. Returns colours N 3 72 128, zero where unknown, and
+    depth N 1 72 128 in metres, infinite where unknown. Depth goes forwards point by point and has its gaps closed;
+    colours are looked up backwards from there, so that nothing behind shines through what has come near.
     """
-    b, v = views.shape[:2]
-    flat = views.reshape(b, v, 4, PIXELS).float()
-    depth = NEAR * torch.exp(flat[:, :, 3] * math.log(FAR / NEAR))
-    # One affine map a view takes its camera space to the target's; far from the origin this keeps float32 exact.
-    to_target = rotation(target).transpose(-1, -2)[:, None]
+    n = len(views)
+    level = views[:, 3].reshape(n, PIXELS).float()
+    depth, sky = NEAR * torch.exp(level * math.log(FAR / NEAR)), level > SKY
+    # One affine map takes a view's camera space to the target's; far from the origin this keeps float32 exact.
+    to_target = rotation(target).transpose(1, 2)
     turn = to_target @ rotation(view_poses)
-    offset = (to_target @ (view_poses[..., :3] - target[:, None, :3])[..., None]).squeeze(-1)
+    offset = to_target @ (view_poses[:, :3] - target[:, :3])[..., None]
     # The sky has no parallax: its points only turn.
-    offset = offset[..., None] * (flat[:, :, 3] < 0.985)[:, :, None]
-    points = (turn @ rays) * depth[:, :, None] + offset
-    ahead = points[:, :, 2].clamp_min(1e-3)
-    column = ((points[:, :, 0] / ahead / TAN_X + 1) * (THUMB_WIDTH / 2)).floor()
-    row = ((1 - points[:, :, 1] / ahead / TAN_Y) * (THUMB_HEIGHT / 2)).floor()
-    visible = (points[:, :, 2] > NEAR) & (column >= 0) & (column < THUMB_WIDTH) & (row >= 0) & (row < THUMB_HEIGHT)
-    visible &= used[..., None]
-    # Depth in the high digits and the point's number in the low ones: one minimum finds the nearest point's colour.
-    number = torch.arange(v * PIXELS, device=views.device).reshape(1, v, PIXELS)
-    rank = 1 + LATER * torch.arange(v, device=views.device)[:, None]
-    key = (ahead * rank * 64).clamp_max(2**30).long() * (v * PIXELS) + number
-    pixel = torch.where(visible, (row * THUMB_WIDTH + column).long(), PIXELS)
-    empty = torch.iinfo(torch.int64).max
-    nearest = torch.full((b, PIXELS + 1), empty, dtype=torch.int64, device=views.device)
-    nearest.scatter_reduce_(1, pixel.reshape(b, -1), key.reshape(b, -1), "amin")
-    nearest = nearest[:, :PIXELS]
-    known = nearest != empty
-    source = (nearest % (v * PIXELS)) * known
-    colours = flat[:, :, :3].transpose(1, 2).reshape(b, 3, v * PIXELS)
-    drawn = colours.gather(2, source[:, None].expand(b, 3, PIXELS)) * known[:, None]
-    return fill_holes(torch.cat([drawn, known[:, None].float()], 1).reshape(b, 4, THUMB_HEIGHT, THUMB_WIDTH))
+    points = (turn @ rays) * depth[:, None] + offset * ~sky[:, None]
+    x, y, inside = _project(points)
+    column, row = ((x + 1) * (THUMB_WIDTH / 2)).long(), ((y + 1) * (THUMB_HEIGHT / 2)).long()
+    pixel = torch.where(inside, row * THUMB_WIDTH + column, PIXELS)
+    nearest = torch.full((n, PIXELS + 1), torch.inf, device=views.device)
+    nearest.scatter_reduce_(1, pixel, torch.where(sky, BEYOND, points[:, 2]), "amin")
+    ahead = _closed(nearest[:, None, :PIXELS].reshape(n, 1, THUMB_HEIGHT, THUMB_WIDTH)).reshape(n, 1, PIXELS)
+    finite = ahead.clamp_max(BEYOND)
+    x, y, inside = _project(turn.transpose(1, 2) @ (rays * finite - offset * (finite < BEYOND)))
+    where = torch.stack([x, y], 2).reshape(n, THUMB_HEIGHT, THUMB_WIDTH, 2)
+    colours = F.grid_sample(views[:, :3].float(), where, padding_mode="border", align_corners=False)
+    known = (inside[:, None] & (ahead < torch.inf)).reshape(n, 1, THUMB_HEIGHT, THUMB_WIDTH)
+    return colours * known, torch.where(known, ahead.reshape(known.shape), torch.inf)
 
 
-def fill_holes(hint: Tensor) -> Tensor:
-    """Unknown pixels with at least three known neighbours take their mean. B 4 H W -> B 4 H W."""
-    mean = F.avg_pool2d(hint, 3, stride=1, padding=1)
-    known, near = hint[:, 3:], mean[:, 3:]
-    fill = (known == 0) & (near > 2.5 / 9)
-    return torch.where(fill, torch.cat([mean[:, :3] / near.clamp_min(1e-6), torch.ones_like(near)], 1), hint)
+def _project(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Camera-space points N 3 P -> where they lie in the picture, -1 to 1 from left to right and from top to bottom,
+    and whether they lie in it: N P each."""
+    ahead = points[:, 2].clamp_min(1e-3)
+    x, y = points[:, 0] / ahead / TAN_X, -points[:, 1] / ahead / TAN_Y
+    return x, y, (points[:, 2] > NEAR) & (x.abs() < 1) & (y.abs() < 1)
+
+
+def _closed(depth: Tensor) -> Tensor:
+    """Gaps of up to two pixels between near points closed (a morphological closing): N 1 H W, infinite where empty."""
+    near = -F.max_pool2d(-depth, 3, stride=1, padding=1)
+    return F.max_pool2d(near, 3, stride=1, padding=1)
 
 
 class SpatialMemory:
     """A bounded store of thumbnails: constant in size and in cost a frame.
 
-    batch worlds side by side with `slots` remembered views each. A hint is made of the two remembered views that see
-    most of the coming one; on a tie the oldest wins, for it was dreamed with fewer errors.
+    batch worlds side by side with `slots` remembered views each, of which `worth` says what they are worth (0: nothing
+    stored, DREAMED, or 1). A hint is made of the two views that see most of the coming one; on a tie the oldest wins.
     """
 
     def __init__(self, batch: int, slots: int, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
         self.views = torch.zeros(batch, slots, 4, THUMB_HEIGHT, THUMB_WIDTH, device=device, dtype=dtype)
         self.poses = torch.zeros(batch, slots, 5, device=device)
-        self.filled = torch.zeros(batch, slots, dtype=torch.bool, device=device)
+        self.worth = torch.zeros(batch, slots, device=device)
         self.rays = camera_rays(device)
         depth = torch.tensor(_PROBE_DEPTHS, device=device)
         column = torch.tensor(_PROBE_COLUMNS, device=device) * TAN_X
         right, ahead = (column[None] * depth[:, None]).flatten(), depth[:, None].expand(-1, len(column)).flatten()
         self._probes = torch.stack([right, torch.zeros_like(right), ahead])
 
-    def store(self, slot: Tensor, thumbnail: Tensor, pose: Tensor, where: Tensor) -> None:
-        """Writes thumbnail (B 4 72 128) and pose (B 5) into slot (B, int64) of the worlds `where` (B, bool) is true."""
+    def store(self, slot: Tensor, thumbnail: Tensor, pose: Tensor, worth: Tensor, where: Tensor) -> None:
+        """Writes thumbnail (B 4 72 128), pose (B 5) and worth (B) into slot (B, int64) of the worlds `where` (B, bool)
+        is true."""
         rows = torch.nonzero(where).squeeze(1)
         self.views[rows, slot[rows]] = thumbnail[rows].to(self.views.dtype)
         self.poses[rows, slot[rows]] = pose[rows].float()
-        self.filled[rows, slot[rows]] = True
+        self.worth[rows, slot[rows]] = worth[rows]
 
     def coverage(self, target: Tensor) -> Tensor:
-        """B S P: how well each slot saw each probe point of the target's view, 0 (not at all) to 1."""
+        """B S P: how well each slot shows each probe point of the target's view, 0 (not at all) to 1."""
         points = rotation(target) @ self._probes + target[:, :3, None]
         away = points[:, None] - self.poses[:, :, :3, None]
         local = rotation(self.poses).transpose(-1, -2) @ away
@@ -119,10 +125,18 @@ class SpatialMemory:
         inside = (ahead > NEAR) & ((local[:, :, 0] / ahead.clamp_min(1e-3)).abs() < TAN_X)
         # Seen from much nearer or much farther than the target sees it, a point is drawn coarsely or with holes.
         ratio = (ahead.clamp_min(NEAR) / self._probes[2]).log().abs()
-        return inside * self.filled[..., None] * torch.exp(-ratio)
+        return inside * self.worth[..., None] * torch.exp(-ratio)
 
     def hint(self, last: Tensor, last_pose: Tensor, target: Tensor) -> Tensor:
         """What the last frame (B 4 72 128, B 5), and what memory shows of the target pose (B 5): B 8 72 128."""
+        parts = []
+        for colours, depth in self.look(last, last_pose, target):
+            known = depth < torch.inf
+            parts += [colours * known, known.float()]
+        return torch.cat(parts, 1)
+
+    def look(self, last: Tensor, last_pose: Tensor, target: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        """The same as colours (B 3 72 128) and depth (B 1 72 128, metres, infinite where unknown), twice."""
         target = target.float()
         cover = self.coverage(target)
         age_bonus = torch.linspace(1e-3, 0, cover.shape[1], device=cover.device)
@@ -130,11 +144,17 @@ class SpatialMemory:
         rows = torch.arange(len(target), device=target.device)
         gain = (cover - cover[rows, first][:, None]).clamp_min(0).mean(2)
         second = (gain + age_bonus).argmax(1)
-        chosen, rows = torch.stack([first, second], 1), rows[:, None]
-        older = splat(self.views[rows, chosen], self.poses[rows, chosen], self.filled[rows, chosen], target, self.rays)
-        always = torch.ones_like(rows, dtype=torch.bool)
-        newest = splat(last[:, None], last_pose[:, None].float(), always, target, self.rays)
-        return torch.cat([newest, older], 1)
+        views = torch.cat([last, self.views[rows, first].to(last.dtype), self.views[rows, second].to(last.dtype)])
+        poses = torch.cat([last_pose.float(), self.poses[rows, first], self.poses[rows, second]])
+        colours, depth = warp(views, poses, target.repeat(3, 1), self.rays)
+        (newest, one, two), (ahead, ahead1, ahead2) = colours.chunk(3), depth.chunk(3)
+        ahead1, ahead2 = (
+            torch.where(self.worth[rows, slot][:, None, None, None] > 0, metres, torch.inf)
+            for slot, metres in ((first, ahead1), (second, ahead2))
+        )
+        first_wins = ahead1 <= ahead2 * (1 + LATER)
+        older = torch.where(first_wins, one, two), torch.where(first_wins, ahead1, ahead2)
+        return (newest, ahead), older
 
 
 def empty_hint(batch: int, device: torch.device) -> Tensor:

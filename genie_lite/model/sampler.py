@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -19,8 +19,10 @@ def seeded_noise(seed: int, frame_index: int) -> Tensor:
     return torch.from_numpy(values)
 
 
-def sample(predict: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: int, shift: float = 1.0) -> Tensor:
-    """Follows the flow from noise (B C H W, time 0) to a clean sample with `steps` Euler steps.
+def flow(
+    predict: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: int, shift: float = 1.0
+) -> Iterator[Tensor]:
+    """Follows the flow from noise (B C H W, time 0) to a clean sample with `steps` Euler steps; yields each.
 
     predict(noisy, time B 1) gives the clean latent. shift > 1 spends more of the steps near the noise, where a
     picture's layout is decided (Esser et al. 2024).
@@ -32,4 +34,10 @@ def sample(predict: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: in
         clean = predict(x, torch.full((len(x), 1), now, device=x.device))
         # The straight line from where we are to the predicted end, followed to the next time.
         x = clean + (x - clean) * ((1 - after) / (1 - now))
-    return x
+        yield x
+
+
+def sample(predict: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: int, shift: float = 1.0) -> Tensor:
+    """The end of the flow (see `flow`)."""
+    *_, end = flow(predict, noise, steps, shift)
+    return end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,9 +15,10 @@ from PIL import Image
 from genie_lite.actions import Action
 from genie_lite.camera import Pose
 from genie_lite.conditions import Conditions
-from genie_lite.engine.protocol import EngineInfo, Start
+from genie_lite.engine.protocol import Start
 from genie_lite.errors import RecordingError
-from genie_lite.recording.log import FAR_AWAY, FORMAT, LOG, START, VERSION, End, Header, Step
+from genie_lite.recording.checks import engine_info, entries, finite, only, printable, short_text, whole
+from genie_lite.recording.log import FORMAT, LOG, START, VERSION, End, Header, Step
 
 LONGEST_LINE = 1 << 16
 """Bytes; a log with a longer line was not written by us."""
@@ -68,10 +68,13 @@ def read_log(path: Path) -> Log:
     return Log(path.parent, header, tuple(steps), end)
 
 
-def find_recordings(folder: Path) -> list[Path]:
-    """The folders of all recordings in a folder, by name. Raises RecordingError where it cannot be searched."""
+def find_recordings(folder: Path, having: str = LOG) -> list[Path]:
+    """The folders of all recordings in a folder, by name. Raises RecordingError where it cannot be searched.
+
+    having: the file that makes a folder count.
+    """
     try:
-        return sorted(path.parent for path in folder.rglob(LOG))
+        return sorted(path.parent for path in folder.rglob(having))
     except OSError as error:
         raise RecordingError(f"cannot search {folder} ({error.strerror}); name another folder") from error
 
@@ -108,9 +111,8 @@ def _refuse(name: str) -> float:
 
 def _damaged(path: Path, number: int, error: Exception) -> RecordingError:
     said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-    printable = "".join(c if c.isprintable() else "?" for c in said[:160])
     advice = "record again" if number < 3 else f"to use what comes before it, keep only the first {number - 1} lines"
-    return RecordingError(f"{path} is damaged in line {number} ({printable}); {advice}")
+    return RecordingError(f"{path} is damaged in line {number} ({printable(said[:160])}); {advice}")
 
 
 def _header(values: dict[str, Any]) -> Header:
@@ -118,44 +120,23 @@ def _header(values: dict[str, Any]) -> Header:
         raise ValueError("no genie_lite recording")
     if values.get("version") != VERSION:
         raise ValueError(f"version {str(values.get('version'))[:20]}, and this genie_lite reads {VERSION}")
-    _only(values, {"format", "version"} | _names(Header))
+    only(values, {"format", "version"} | entries(Header))
     start = values["start"]
     if start != {"image": START}:
-        _only(start, {"conditions"})
+        only(start, {"conditions"})
     return Header(
-        engine=_engine(values["engine"]),
-        seed=_integer(values["seed"], -(2**63), 2**64 - 1),
+        engine=engine_info(values["engine"]),
+        seed=whole(values["seed"], -(2**63), 2**64 - 1),
         start=None if "image" in start else _conditions(start["conditions"]),
-        world=_text(values["world"]),
-        video_from=_integer(values["video_from"], 0, 2**53),
-        program=_text(values["program"]),
-    )
-
-
-def _engine(values: dict[str, Any]) -> EngineInfo:
-    _only(values, _names(EngineInfo))
-    width, height = (_integer(side, 1, 16384) for side in values["size"])
-    checkpoint, checkpoint_hash = (
-        _text(values[name]) if values[name] else None for name in ("checkpoint", "checkpoint_hash")
-    )
-    if type(values["memory"]) is not bool:
-        raise ValueError("memory is neither true nor false")
-    return EngineInfo(
-        name=_text(values["name"]),
-        checkpoint=checkpoint,
-        checkpoint_hash=checkpoint_hash,
-        size=(width, height),
-        dtype=_text(values["dtype"]),
-        runtime=_text(values["runtime"]),
-        memory=values["memory"],
-        denoising_steps=_integer(values["denoising_steps"], 0, 1000),
-        threads=_integer(values["threads"], 1, 1024),
+        world=short_text(values["world"]),
+        video_from=whole(values["video_from"], 0, 2**53),
+        program=short_text(values["program"]),
     )
 
 
 def _step(values: dict[str, Any], index: int) -> Step:
-    _only(values, _names(Step), optional={"conditions"})
-    if _integer(values["index"], 0, 2**53) != index:
+    only(values, entries(Step), optional={"conditions"})
+    if whole(values["index"], 0, 2**53) != index:
         raise ValueError(f"frame {values['index']} where frame {index} should be")
     conditions = values.get("conditions")
     if (values["action"] is None) != (index == 0) or (conditions is None and index == 0):
@@ -166,70 +147,35 @@ def _step(values: dict[str, Any], index: int) -> Step:
         index=index,
         action=None if index == 0 else _action(values["action"]),
         pose=_pose(values["pose"]),
-        hash=None if values["hash"] is None else _text(values["hash"]),
-        coherence=_number(values["coherence"]),
-        timings={_text(name): _number(value) for name, value in values["timings"].items()},
+        hash=None if values["hash"] is None else short_text(values["hash"]),
+        coherence=finite(values["coherence"]),
+        timings={short_text(name): finite(value) for name, value in values["timings"].items()},
         conditions=None if conditions is None else _conditions(conditions),
     )
 
 
 def _end(values: dict[str, Any]) -> End:
-    _only(values, _names(End))
-    return End(_text(values["end"]), _integer(values["dropped"], 0, 2**53))
+    only(values, entries(End))
+    return End(short_text(values["end"]), whole(values["dropped"], 0, 2**53))
 
 
 def _conditions(values: Any) -> Conditions:
     if not isinstance(values, dict):
         raise ValueError("conditions are numbers by name")
-    return Conditions.from_dict({name: _number(value) for name, value in values.items()})
+    return Conditions.from_dict({name: finite(value) for name, value in values.items()})
 
 
 def _action(values: Any) -> Action:
     if len(values) != len(fields(Action)) or not all(type(flag) is bool for flag in values[4:]):
         raise ValueError("an action is four numbers and two flags")
-    forward, strafe, turn, look = (_number(value) for value in values[:4])
+    forward, strafe, turn, look = (finite(value) for value in values[:4])
     return Action(forward, strafe, turn, look, *values[4:])
 
 
 def _pose(values: Any) -> Pose:
     if len(values) != len(fields(Pose)):
         raise ValueError("a pose is five numbers")
-    return Pose(*(_number(value) for value in values))
-
-
-def _number(value: Any) -> float:
-    """A finite number; NaN for null, which stands for one that was not finite."""
-    if value is None:
-        return math.nan
-    if type(value) not in (int, float) or not abs(value) <= FAR_AWAY:
-        raise ValueError(f"{str(value)[:40]!r} is no number, or too large")
-    return float(value)
-
-
-def _integer(value: Any, low: int, high: int) -> int:
-    if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{str(value)[:40]!r} is no whole number from {low} to {high}")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 200:
-        raise ValueError(f"{str(value)[:40]!r} is no short text")
-    return value
-
-
-def _names(entry: type) -> set[str]:
-    return {field.name for field in fields(entry)}
-
-
-def _only(values: Any, names: set[str], optional: frozenset[str] | set[str] = frozenset()) -> None:
-    """Raises ValueError unless the object has exactly these entries."""
-    if not isinstance(values, dict):
-        raise ValueError("an object is missing")
-    if unknown := set(values) - names:
-        raise ValueError(f"unknown entry {min(unknown)!r}; a newer genie_lite may have written it")
-    if lacking := names - set(values) - optional:
-        raise ValueError(f"it lacks {min(lacking)!r}")
+    return Pose(*(finite(value) for value in values))
 
 
 def _read_picture(path: Path) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from genie_lite.actions import STEPS_PER_SECOND
-from genie_lite.conditions import BIOMES, STRENGTHS, Conditions
+from genie_lite.conditions import Conditions
 
 GLIDE_SECONDS = 3.0
 GLIDE_STEPS = round(GLIDE_SECONDS * STEPS_PER_SECOND)
@@ -36,13 +36,4 @@ class Glide:
         """The conditions after `step` steps; exactly `end` from the last one on."""
         if step >= self.steps:
             return self.end
-        share = max(0, step) / self.steps
-        names = (*BIOMES, *STRENGTHS)
-        values = {name: _between(getattr(self.begin, name), getattr(self.end, name), share) for name in names}
-        way = (self.end.hour - self.begin.hour + 12) % 24 - 12
-        hour = (self.begin.hour + way * share) % 24
-        return Conditions(**values, hour=hour if hour < 24 else 0.0)
-
-
-def _between(begin: float, end: float, share: float) -> float:
-    return begin + (end - begin) * share
+        return self.begin.towards(self.end, max(0, step) / self.steps)

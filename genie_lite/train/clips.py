@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genie_lite.data.episodes import list_episodes, read_episode
 from genie_lite.errors import DataError
-from genie_lite.model.autoencoder import Autoencoder
+from genie_lite.model.autoencoder import LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH, Autoencoder
 from genie_lite.model.layers import to_unit
 
 
@@ -88,18 +88,20 @@ def load_latents(folder: Path, split: str, autoencoder: Autoencoder, device: tor
 def encode_episodes(paths: list[Path], autoencoder: Autoencoder, device: torch.device) -> LatentSet:
     """Encodes episode files with a trained autoencoder."""
     autoencoder = autoencoder.to(device).eval()
-    rows: list[list[Tensor]] = [[], [], [], []]
-    lengths = []
+    # Small things first, and room for the large ones at once: what is kept between two large temporary tensors tears
+    # the heap, by gigabytes with thousands of episodes.
+    columns: list[list[Tensor]] = [[], [], []]
     for path in paths:
         episode = read_episode(path)
-        chunks = []
-        for first in range(0, len(episode.frames), 64):
-            frames = torch.from_numpy(np.array(episode.frames[first : first + 64])).to(device)
-            chunks.append(autoencoder.encode(to_unit(frames.permute(0, 3, 1, 2))).half())
-        lengths.append(len(episode.frames))
-        rows[0].append(torch.cat(chunks))
-        for column, values in zip(rows[1:], (episode.poses, episode.actions, episode.conditions), strict=True):
-            column.append(torch.from_numpy(np.array(values, np.float32)).to(device))
-    length = torch.tensor(lengths, device=device)
-    latents, poses, actions, conditions = (torch.cat(column) for column in rows)
-    return LatentSet(latents, poses, actions, conditions, length.cumsum(0) - length, length)
+        for column, values in zip(columns, (episode.poses, episode.actions, episode.conditions), strict=True):
+            column.append(torch.from_numpy(np.array(values, np.float32)))
+    length = torch.tensor([len(poses) for poses in columns[0]])
+    start = length.cumsum(0) - length
+    latents = torch.empty(int(length.sum()), LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH, dtype=torch.half)
+    latents = latents.to(device)
+    for path, first in zip(paths, start.tolist(), strict=True):
+        for at, frames in enumerate(torch.from_numpy(np.array(read_episode(path).frames)).split(64)):
+            encoded = autoencoder.encode(to_unit(frames.to(device).permute(0, 3, 1, 2)))
+            latents[first + 64 * at :][: len(frames)] = encoded
+    poses, actions, conditions = (torch.cat(column).to(device) for column in columns)
+    return LatentSet(latents, poses, actions, conditions, start.to(device), length.to(device))

@@ -44,7 +44,7 @@ class Options:
     start_from: Path | None = None
     """A checkpoint whose weights the new one begins with."""
     most_frames: int = 0
-    """Frames the autoencoder is trained on; 0 picks 10,000 on a CPU, 80,000 on a GPU."""
+    """Frames the autoencoder is trained on; 0 picks 20,000 on a CPU, 80,000 on a GPU."""
     seed: int = 0
     """Seed of initial weights and batches."""
 
@@ -142,7 +142,7 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
 
     device, seed, net = ranks.device, options.seed * 1000 + ranks.rank, model.autoencoder
     if name in ("autoencoder", "thumbnail", "pictures"):
-        most = options.most_frames or (80_000 if device.type == "cuda" else 10_000)
+        most = options.most_frames or (80_000 if device.type == "cuda" else 20_000)
         frames = clips.load_frames(options.data, "train", device, most)
         held_out = clips.load_frames(options.data, "validation", device, 200)
         if name == "autoencoder":

@@ -26,18 +26,20 @@ PER_EPISODE = 6
 
 
 def fit_first_frame(module: FirstFrame, data: LatentSet, autoencoder: Autoencoder) -> dict[str, int]:
-    """Chooses open, level views from every episode, or level ones where nothing is open; returns how many there were.
+    """Chooses open, level views from the episodes that have most of them, or level ones where nothing is open; returns
+    how many there were.
 
     Raises DataError if no view is level.
     """
-    episodes = range(len(data.start))
-    rows = torch.cat([_starts(data, episode, autoencoder, NEAR_SHARE) for episode in episodes])
-    if len(rows) == 0:
-        rows = torch.cat([_starts(data, episode, autoencoder, 1.0) for episode in episodes])
-    if len(rows) == 0:
-        raise DataError("no episode has a level view to begin a world with: collect more of them")
-    module.fit(data.latents[rows].float(), data.conditions[rows])
-    return {"views": len(rows), "kept": module.config.examples}
+    episodes, room = range(len(data.start)), module.config.examples
+    for near in (NEAR_SHARE, 1.0):
+        # Several views of one place fit each other; one view each of many places do not.
+        views = sorted((_starts(data, episode, autoencoder, near) for episode in episodes), key=len, reverse=True)
+        rows = torch.cat(views)
+        if len(rows) > 0:
+            module.fit(data.latents[rows[:room]].float(), data.conditions[rows[:room]])
+            return {"views": len(rows), "kept": room}
+    raise DataError("no episode has a level view to begin a world with: collect more of them")
 
 
 @torch.no_grad()

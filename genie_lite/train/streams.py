@@ -13,7 +13,7 @@ from torch import Tensor
 from genie_lite.camera import THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.model.autoencoder import LATENT_CHANNELS, ThumbnailHead
 from genie_lite.model.dynamics import CONTEXT_FRAMES
-from genie_lite.model.memory import SpatialMemory, clamp_thumbnail
+from genie_lite.model.memory import DREAMED, SpatialMemory, clamp_thumbnail
 from genie_lite.model.motion import motion_between
 from genie_lite.train.clips import LatentSet
 
@@ -47,10 +47,13 @@ class Streams:
         with nothing but the first frame to remember.
         """
         data, device, n = self.data, self.row.device, len(which)
-        episode = torch.randint(len(data.start), (n,), generator=self.random, device=device)
         if rows is None:
-            room = (data.length[episode] - CONTEXT_FRAMES - 1).clamp_min(1)
-            rows = data.start[episode] + CONTEXT_FRAMES - 1 + (self._uniform(n) * room).long()
+            # Every frame with a past and a future is as likely, so that long episodes count for more than short ones.
+            room = (data.length - CONTEXT_FRAMES - 1).clamp_min(1)
+            until = room.cumsum(0)
+            place = (self._uniform(n).double() * until[-1]).long()
+            episode = torch.searchsorted(until, place, right=True)
+            rows = data.start[episode] + CONTEXT_FRAMES - 1 + place - (until - room)[episode]
             fresh = self._uniform(n) < 0.2
         else:
             episode = torch.searchsorted(data.start, rows, right=True) - 1
@@ -68,11 +71,11 @@ class Streams:
         past = rows[:, None] - (2 * spread).long().sort(1, descending=True).values
         known = (past >= first[:, None]) & ~fresh[:, None]
         past = torch.maximum(past, first[:, None])
-        self.memory.filled[which] = False
+        self.memory.worth[which] = 0
         views = self.thumbnails(data.latents[past].flatten(0, 1), data.poses[past].flatten(0, 1))
         self.memory.views[which, :REMEMBERED] = views.unflatten(0, (n, REMEMBERED)).to(self.memory.views.dtype)
         self.memory.poses[which, :REMEMBERED] = data.poses[past]
-        self.memory.filled[which, :REMEMBERED] = known & (history > 0)
+        self.memory.worth[which, :REMEMBERED] = (known & (history > 0)).float()
 
     @torch.no_grad()
     def thumbnails(self, latents: Tensor, poses: Tensor) -> Tensor:
@@ -101,7 +104,8 @@ class Streams:
         latent = latent.float()
         pose = self.data.poses[self.row]
         slot = REMEMBERED + (self.age // STORE_EVERY) % OWN
-        self.memory.store(slot, self.last, pose, self.age % STORE_EVERY == 0)
+        worth = torch.where(self.age == 0, 1.0, DREAMED)
+        self.memory.store(slot, self.last, pose, worth, self.age % STORE_EVERY == 0)
         self.context = torch.cat([self.context[:, LATENT_CHANNELS:], latent], 1)
         self.row = self.row + 1
         self.last = self.thumbnails(latent, self.data.poses[self.row])

@@ -157,8 +157,8 @@ class Renderer:
 
     def picture(self, size: tuple[int, int]) -> NDArray[np.uint8]:
         """The drawn view, uint8 (height, width, 3)."""
-        data = self._target(*size).plain.read(components=4)
-        return np.frombuffer(data, np.uint8).reshape(size[1], size[0], 4)[..., :3].copy()
+        data = self._target(*size).plain.read(components=3)
+        return np.frombuffer(data, np.uint8).reshape(size[1], size[0], 3).copy()
 
     def depth(self, size: tuple[int, int]) -> NDArray[np.float32]:
         """Planar depth in metres of the drawn view, float32 (height, width); FAR in the sky."""
