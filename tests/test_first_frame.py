@@ -10,7 +10,7 @@ from genie_lite.conditions import BIOMES, biome
 from genie_lite.model.first_frame import STEPS, FirstFrame, FirstFrameConfig, blurred
 from genie_lite.model.imagination import AHEAD, ASIDE, Imagination
 from genie_lite.model.memory import SpatialMemory
-from genie_lite.model.prior import STRENGTH, UNKNOWN, Prior
+from genie_lite.model.prior import GROWN, STRENGTH, UNKNOWN, YOUNG, Prior
 from genie_lite.model.sampler import seeded_noise
 
 
@@ -68,11 +68,12 @@ def test_blurring_keeps_what_is_even_to_the_very_border() -> None:
 def test_a_young_dream_is_left_alone_and_an_old_one_pulled_a_little(module: FirstFrame) -> None:
     prior, known = Prior(module, asked("alien")), torch.ones(18, 32)
     drifted = plain(0.75)[None] + 0.4
-    assert torch.equal(prior.pull(drifted, known, 0.0, age=0), drifted)
-    pulled = prior.pull(drifted, known, 0.0, age=1000)
+    assert torch.equal(prior.pull(drifted, known, 0.0, age=YOUNG, moved=1.0), drifted)
+    assert torch.equal(prior.pull(drifted, known, 0.0, age=1000, moved=0.0), drifted), "nor is one at rest"
+    pulled = prior.pull(drifted, known, 0.0, age=1000, moved=1.0)
     assert torch.allclose(drifted - pulled, torch.full_like(drifted, 0.4 * STRENGTH), atol=0.02)
     for _ in range(200):
-        drifted = prior.pull(drifted, known, 0.0, age=1000)
+        drifted = prior.pull(drifted, known, 0.0, age=1000, moved=1.0)
     assert (drifted - plain(0.75)).abs().max() < 0.05, "errors are taken back in time"
 
 
@@ -81,8 +82,8 @@ def test_unknown_cells_are_filled_with_what_fits_beside_them(module: FirstFrame)
     known[:, 28:] = 0
     latent = plain(0.75)[None].clone()
     latent[..., 28:] = 5.0
-    filled = prior.pull(latent, known, 0.0, age=0)
-    assert torch.equal(filled[..., :28], latent[..., :28])
+    filled = prior.pull(latent, known, 0.0, age=GROWN, moved=1.0)
+    assert torch.allclose(filled[..., :20], latent[..., :20], atol=0.01)
     expected = 5.0 + UNKNOWN * (plain(0.75)[None, ..., 28:] - 5.0)
     assert torch.allclose(filled[..., 28:], expected, atol=0.05)
 
@@ -91,7 +92,7 @@ def test_examples_follow_the_gaze(module: FirstFrame) -> None:
     prior, nothing = Prior(module, asked("alien")), torch.zeros(18, 32)
     blank = torch.zeros(1, 16, 18, 32)
     for pitch, horizon in ((0.0, 9), (0.3, 14), (-0.3, 4)):
-        guess = prior.pull(blank, nothing, pitch, age=0) / UNKNOWN
+        guess = prior.pull(blank, nothing, pitch, age=GROWN, moved=1.0) / UNKNOWN
         assert torch.allclose(guess[0, :, :horizon], torch.full((16, horizon, 32), 0.75), atol=0.05), "sky above"
         assert torch.allclose(guess[0, :, horizon:], torch.full((16, 18 - horizon, 32), -0.75), atol=0.05)
 

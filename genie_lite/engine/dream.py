@@ -47,11 +47,12 @@ STILL = 0.06
 """Displacements below this (walking steps, 1 cm) are noise when no key moves the player: a minute of them would carry
 the eye away from what memory shows."""
 
+RESTING = 0.05
+"""Share of the way to what is dreamed that a step goes while the eye rests: the view is the same, so nearly all of the
+change is error, and what is left lets a new hour or weather come within a second or two."""
+
 IMAGINED = 2**40
 """Added to the frame's number for the noise of what is only imagined."""
-
-RECALL = 0.2
-"""Share of the way to what older views in memory show that each step goes: what is dreamed alone blurs in seconds."""
 
 IMAGINED_WORTH = 0.75
 """What an imagined view is worth beside a first one (see memory.DREAMED): where one has been, it must not win."""
@@ -195,7 +196,7 @@ class DreamEngine:
             with watch.stage("memory"):
                 hint = self._recall(pose)
             with watch.stage("dynamics"):
-                self._latent = self._settle(self._dream(act, motion, pose, hint), hint, pose)
+                self._latent = self._settle(self._dream(act, motion, pose, hint), hint, pose, motion)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
             with watch.stage("decode"):
                 self._thumb = self._thumbnail_of(self._latent, pose)
@@ -308,18 +309,20 @@ class DreamEngine:
 
         return sample(predict, seeded_noise(self._seed, self._index), self._options.denoising_steps)
 
-    def _settle(self, latent: Tensor, hint: Tensor, pose: Tensor) -> Tensor:
+    def _settle(self, latent: Tensor, hint: Tensor, pose: Tensor, motion: Tensor) -> Tensor:
         """The dreamed latent, pulled a little to what such a world may look like, and to what memory shows."""
         assert self._conditions is not None
+        moved = float(motion.abs().max())
+        if moved == 0:
+            latent = self._latent + RESTING * (latent - self._latent)
         conditions = _row(self._conditions)
         if self._prior is None or (conditions - self._prior_of).abs().max() > PRIOR_STEP:
             self._prior, self._prior_of = Prior(self._model.first_frame, conditions), conditions
         known = functional.avg_pool2d(torch.maximum(hint[:, 3:4], hint[:, 7:8]), 4)[0, 0]
-        settled = self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began)
+        settled = self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began, moved)
         if not self._options.memory:
             return settled
-        older = hint[:, 4:]
-        return settled + RECALL * functional.avg_pool2d(older[:, 3:], 4) * (self._model.dynamics.shown(older) - settled)
+        return self._model.dynamics.recalled(settled, hint[:, 4:])
 
     def _paint(self, latent: Tensor) -> NDArray[np.uint8]:
         """The picture of a latent: uint8 (H, W, 3)."""

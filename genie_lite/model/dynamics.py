@@ -21,6 +21,9 @@ CONTEXT_FRAMES = 4
 _HINT_CHANNELS = 8 * 16
 _VECTOR = ACTION_DIM + MOTION_DIM + 1 + CONDITIONS_DIM + 2
 
+RECALL = 0.2
+"""Share of the way to what older views in memory show that each step goes: what is dreamed alone blurs in seconds."""
+
 
 class Dynamics(nn.Module):
     """Next latent from the last four, the memory hint, and a vector (see `dynamics_vector`).
@@ -57,6 +60,10 @@ class Dynamics(nn.Module):
     def shown(self, hint: Tensor) -> Tensor:
         """The latent that half a hint shows, coarsely: B 4 72 128 -> B 16 18 32."""
         return self.from_hint(_filled(F.pixel_unshuffle(hint, 4)))
+
+    def recalled(self, latent: Tensor, older: Tensor) -> Tensor:
+        """A dreamed latent (B 16 18 32) pulled to what the older views (B 4 72 128, half a hint) show of it."""
+        return latent + RECALL * F.avg_pool2d(older[:, 3:], 4) * (self.shown(older) - latent)
 
 
 def _filled(seen: Tensor) -> Tensor:

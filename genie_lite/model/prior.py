@@ -17,12 +17,12 @@ from genie_lite.model.autoencoder import LATENT_CHANNELS, LATENT_HEIGHT, LATENT_
 from genie_lite.model.first_frame import FirstFrame, blurred
 
 NEAREST = 32
-STRENGTH, GROWN = 0.06, 72
-"""Share of the way to the prior's guess that known cells go at each step, and the frames until it is that much: a young
-dream knows better."""
+STRENGTH, UNKNOWN = 0.06, 0.7
+"""Share of the way to the prior's guess that each step goes, in cells of which something was seen before and in cells
+that neither the last frame nor memory shows."""
 
-UNKNOWN = 0.7
-"""The same for cells that neither the last frame nor memory shows."""
+YOUNG, GROWN = 120, 360
+"""Frames until the prior begins to pull, and until it pulls with all its strength: a young dream knows better."""
 
 WINDOW = (9, 9)
 STRICTNESS = 60.0
@@ -39,9 +39,13 @@ class Prior:
         self._examples, self._log_prior = first_frame.candidates(conditions, NEAREST)
         self._tilt: int | None = None
 
-    def pull(self, latent: Tensor, known: Tensor, pitch: float, age: int) -> Tensor:
+    def pull(self, latent: Tensor, known: Tensor, pitch: float, age: int, moved: float) -> Tensor:
         """latent: 1 16 18 32; known: 18 32 in [0, 1], how much of a cell is a view of something seen before; pitch in
-        radians; age: frames since the dream began. Returns 1 16 18 32."""
+        radians; age: frames since the dream began; moved: how far the eye moved in this step, as a share of full speed
+        (errors come with movement: whoever stands still is shown the same). Returns 1 16 18 32."""
+        strength = min(1.0, max(0.0, (age - YOUNG) / (GROWN - YOUNG))) * min(1.0, moved)
+        if strength == 0:
+            return latent
         self._look(pitch)
         cells = latent.reshape(LATENT_CHANNELS, _CELLS).T.contiguous()
         alike = torch.bmm(cells[:, None], self._columns)[:, 0]
@@ -51,8 +55,7 @@ class Prior:
         error = blurred(error, WINDOW) / blurred(known, WINDOW).clamp_min(0.02)
         share = blurred((self._log_prior - STRICTNESS * error).softmax(0), (3, 3))
         guess = torch.bmm(share.reshape(-1, _CELLS).T.contiguous()[:, None], self._cells)[:, 0].T.reshape(latent.shape)
-        strength = STRENGTH * min(1.0, age / GROWN)
-        return latent + (UNKNOWN + (strength - UNKNOWN) * known) * (guess - latent)
+        return latent + strength * (UNKNOWN + (STRENGTH - UNKNOWN) * known) * (guess - latent)
 
     def _look(self, pitch: float) -> None:
         """Moves the examples, which look about level, up or down by whole cells to where the eye looks."""

@@ -29,7 +29,7 @@ CONTEXT_NOISE = 0.4
 PIXEL_WEIGHT = 4.0
 """Weight of the pixels' error beside the latents', whose faint channels would count as much as the strong ones."""
 
-WITHOUT_MEMORY = 0.25
+WITHOUT_MEMORY = 0.35
 """Share of streams that remember nothing but the last frame, so that the model works with memory off."""
 
 
@@ -86,7 +86,7 @@ class DynamicsPart:
         pixel_error = F.conv2d(error, self.autoencoder.frame.linear.weight).float().abs().mean((1, 2, 3))
         total = (weight * (latent_error + PIXEL_WEIGHT * pixel_error)).mean()
         shown = {"fresh": _mean(latent_error, fresh), "old": _mean(latent_error, ~fresh), "pixel": pixel_error.mean()}
-        streams.push(drawn.detach())
+        streams.push(self.module.recalled(drawn.detach(), given["hint"][:, 4:]))
         streams.end = torch.where(time[:, 0] > 0, streams.row, streams.end)
         self._restart(streams.finished(), progress)
         return total, {name: value.detach() for name, value in shown.items()}
@@ -94,6 +94,7 @@ class DynamicsPart:
     @torch.no_grad()
     def sheet(self, module: nn.Module, path: Path) -> None:
         """Eight held-out rollouts: truth and dream (memory on) after 1, 24, 72 and 120 frames."""
+        assert isinstance(module, Dynamics)
         rows, keep = [], (1, 24, 72, 120)
         for latents, truth in rollout(module, self.held_out, self.autoencoder, 8, 120, True, keep):
             rows += [self.autoencoder.decode(truth), self.autoencoder.decode(latents)]
@@ -107,7 +108,7 @@ def _mean(values: Tensor, of: Tensor) -> Tensor:
 
 @torch.no_grad()
 def rollout(
-    module: nn.Module, data: LatentSet, autoencoder: Autoencoder, count: int, steps: int, memory: bool, keep: Any
+    module: Dynamics, data: LatentSet, autoencoder: Autoencoder, count: int, steps: int, memory: bool, keep: Any
 ) -> list[tuple[Tensor, Tensor]]:
     """Dreams `count` held-out episodes on from frame 96 along the true path.
 
@@ -125,7 +126,7 @@ def rollout(
         given, truth = streams.conditioning(), streams.truth()
         vector = dynamics_vector(given["action"], given["motion"], given["pitch"], given["conditions"], zero, zero)
         noise = torch.randn(truth.shape, generator=generator, device=device)
-        streams.push(module(noise, streams.context, given["hint"], vector))
+        streams.push(module.recalled(module(noise, streams.context, given["hint"], vector), given["hint"][:, 4:]))
         if index in keep:
             kept.append((streams.context[:, -LATENT_CHANNELS:].clone(), truth))
     return kept
