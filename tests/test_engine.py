@@ -253,6 +253,17 @@ def test_standing_still_the_hint_shows_what_was_just_drawn(make: MakeEngine) -> 
     assert away.any() and hint[3][away].mean() > 0.95 and agree[away].mean() > 0.9
 
 
+def test_an_eye_at_rest_sees_almost_what_it_saw(make: MakeEngine) -> None:
+    def change(motion: float) -> float:
+        engine = make(memory=False)
+        engine.reset(biome("meadow"), 0)
+        engine._motion = lambda *inputs: torch.full((1, 3), motion)
+        before = engine.step(Action(forward=1)).latent
+        return float(np.abs(engine.step(Action(forward=1)).latent - before).mean())
+
+    assert 0 < change(0.0) < 0.2 * change(0.3)
+
+
 def test_what_the_eye_may_see_next_is_imagined_and_remembered(make: MakeEngine) -> None:
     engine = make()
     engine.reset(biome("meadow"), 0)
