@@ -23,12 +23,13 @@ class AutoencoderPart:
     name = "autoencoder"
 
     def __init__(self, module: Autoencoder, frames: FrameSet, held_out: FrameSet, batch: int, seed: int) -> None:
-        self.module, self.frames, self.held_out, self.batch = module, frames, held_out, batch
+        self.autoencoder, self.frames, self.held_out, self.batch = module, frames, held_out, batch
+        self.module: nn.Module = module
         self.random = torch.Generator(frames.frames.device).manual_seed(seed)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """L1, edge and squared loss on frames."""
-        data, net = self.frames, self.module
+        data, net = self.frames, self.autoencoder
         pick = torch.randint(len(data.frames), (self.batch,), generator=self.random, device=data.frames.device)
         frame = to_unit(data.frames[pick].permute(0, 3, 1, 2))
         drawn = net.decode(noised(net.encode(frame)))
@@ -39,9 +40,27 @@ class AutoencoderPart:
     def sheet(self, module: nn.Module, path: Path) -> None:
         """Rows of held-out frames: truth, reconstruction."""
         assert isinstance(module, Autoencoder)
+        self._sheet(module.encoder, module.frame, path)
+
+    def _sheet(self, encoder: nn.Module, head: nn.Module, path: Path) -> None:
         pick = torch.linspace(0, len(self.held_out.frames) - 1, 8).long()
         truth = to_unit(self.held_out.frames[pick].permute(0, 3, 1, 2))
-        save_sheet([truth, module.decode(module.encode(truth))], path)
+        save_sheet([truth, head(encoder(truth))], path)
+
+
+class FramePart(AutoencoderPart):
+    """The 256x144 head alone, from finished latents, so that all that was trained on these stays good."""
+
+    name = "frame"
+
+    def __init__(self, module: Autoencoder, frames: FrameSet, held_out: FrameSet, batch: int, seed: int) -> None:
+        super().__init__(module, frames, held_out, batch, seed)
+        self.module = module.frame
+
+    @torch.no_grad()
+    def sheet(self, module: nn.Module, path: Path) -> None:
+        """Rows of held-out frames: truth, reconstruction."""
+        self._sheet(self.autoencoder.encoder, module, path)
 
 
 class ThumbnailPart:

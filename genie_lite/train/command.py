@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from genie_lite.model.checkpoint import Model
     from genie_lite.train.loop import Ranks
 
-Choice = Literal["all", "autoencoder", "thumbnail", "motion", "dynamics", "first_frame", "pictures"]
-ORDER = ("autoencoder", "thumbnail", "motion", "dynamics", "first_frame", "pictures")
+Choice = Literal["all", "autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "pictures"]
+ORDER = ("autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "pictures")
 SHARES = {
-    "autoencoder": 0.1, "thumbnail": 0.1, "motion": 0.04, "dynamics": 0.64, "first_frame": 0.0, "pictures": 0.12
+    "autoencoder": 0.1, "frame": 0.04, "thumbnail": 0.1, "motion": 0.04, "dynamics": 0.6, "first_frame": 0.0,
+    "pictures": 0.12,
 }  # fmt: skip
 """How `train all` divides its budget; first_frame is fitted in a minute."""
 
@@ -29,8 +30,8 @@ class Options:
     """Train the model's parts from collected episodes. A stopped run goes on where it was."""
 
     part: Positional[Choice] = "all"
-    """Which part; `all` trains them in this order, each on its share of the budget. Thumbnail and pictures are heads
-    of the autoencoder."""
+    """Which part; `all` trains them in this order, each on its share of the budget. Frame, thumbnail and
+    pictures are heads of the autoencoder, trained on its finished latents."""
     data: Path = Path("data/landscape")
     """Episodes made by `genie-lite collect` (train and validation splits)."""
     out: Path = Path("runs/landscape")
@@ -65,8 +66,8 @@ def main(options: Options) -> int:
     """Trains as the options say and leaves a checkpoint in options.out."""
     import torch
 
+    from genie_lite.model.checkpoint import PARTS, ModelConfig, load_model
     from genie_lite.model.checkpoint import Model as Parts
-    from genie_lite.model.checkpoint import ModelConfig, load_model
     from genie_lite.train.loop import Ranks
 
     seconds = options.seconds
@@ -76,7 +77,7 @@ def main(options: Options) -> int:
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
     if (options.out / "config.json").is_file():
-        done = tuple(name for name in ORDER if (options.out / f"{name}.safetensors").is_file())
+        done = tuple(name for name in PARTS if (options.out / f"{name}.safetensors").is_file())
         model = load_model(options.out, done)
     else:
         model = load_model(options.start_from) if options.start_from else Parts.new(ModelConfig())
@@ -141,16 +142,16 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
     from genie_lite.train import autoencoder, clips, dynamics, motion
 
     device, seed, net = ranks.device, options.seed * 1000 + ranks.rank, model.autoencoder
-    if name in ("autoencoder", "thumbnail", "pictures"):
+    if name in ("autoencoder", "frame", "thumbnail", "pictures"):
         most = options.most_frames or (80_000 if device.type == "cuda" else 20_000)
         frames = clips.load_frames(options.data, "train", device, most)
         held_out = clips.load_frames(options.data, "validation", device, 200)
-        if name == "autoencoder":
-            if name not in model.made:
+        if name in ("autoencoder", "frame"):
+            if "autoencoder" not in model.made:
                 some = torch.linspace(0, len(frames.frames) - 1, 400).long()
                 net.start_from_pca(to_unit(frames.frames[some].permute(0, 3, 1, 2)))
-            small = autoencoder.AutoencoderPart(net, frames, held_out, max(4, batch // 2), seed)
-            return small, lambda: autoencoder.evaluate_autoencoder(net, held_out)
+            kind = autoencoder.AutoencoderPart if name == "autoencoder" else autoencoder.FramePart
+            return kind(net, frames, held_out, max(4, batch // 2), seed), lambda: autoencoder.evaluate_autoencoder(net, held_out)
         if not {"thumbnail", "pictures"} & set(model.made):
             net.start_heads_from_frame()
         if name == "thumbnail":
