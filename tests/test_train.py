@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 pytest.importorskip("gymnasium", reason="needs the training packages")
 
@@ -25,7 +26,8 @@ from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import DataError, OutputError, UsageError
 from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
 from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
-from genie_lite.train.autoencoder import AutoencoderPart, PicturesPart, ThumbnailPart
+from genie_lite.model.layers import to_unit
+from genie_lite.train.autoencoder import AutoencoderPart, FramePart, PicturesPart, ThumbnailPart
 from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
 from genie_lite.train.command import ORDER, Options, main
 from genie_lite.train.dynamics import DynamicsPart
@@ -87,7 +89,7 @@ def test_the_autoencoders_loss_falls(model: Model, frames: FrameSet, tmp_path: P
     assert mean_loss(part) < 0.7 * before
 
 
-@pytest.mark.parametrize("kind", [ThumbnailPart, PicturesPart])
+@pytest.mark.parametrize("kind", [FramePart, ThumbnailPart, PicturesPart])
 def test_a_heads_loss_falls_and_the_encoder_stays_as_it_is(
     kind: Callable[..., Part], model: Model, frames: FrameSet, tmp_path: Path
 ) -> None:
@@ -97,6 +99,24 @@ def test_a_heads_loss_falls_and_the_encoder_stays_as_it_is(
     fitted(part, tmp_path, 20)
     assert mean_loss(part) < 0.8 * before
     assert all(torch.equal(value, encoder[key]) for key, value in model.autoencoder.encoder.state_dict().items())
+
+
+@pytest.mark.parametrize(("kind", "size"), [(FramePart, "144p"), (PicturesPart, "720p"), (PicturesPart, "360p")])
+def test_a_refit_head_draws_with_less_error(
+    kind: Callable[..., Any], size: str, model: Model, frames: FrameSet
+) -> None:
+    part = kind(model.autoencoder, frames, frames, batch=2, seed=0)
+    fitting = to_unit((frames.frames if size == "144p" else frames.large).permute(0, 3, 1, 2))
+    shown = to_unit((frames.frames if size == "144p" else frames.small).permute(0, 3, 1, 2))
+    truth = F.interpolate(fitting, scale_factor=0.5, mode="area") if size == "360p" else fitting
+
+    def error() -> float:
+        with torch.no_grad():
+            return float((model.autoencoder.decode(model.autoencoder.encode(shown), size) - truth).square().mean())
+
+    before = error()
+    part.refit()
+    assert error() < 0.9 * before
 
 
 def test_motions_loss_falls(model: Model, latents: LatentSet, tmp_path: Path) -> None:

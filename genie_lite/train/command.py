@@ -91,6 +91,7 @@ def main(options: Options) -> int:
 
 def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ranks) -> None:
     from genie_lite.model.checkpoint import PARTS, save_part
+    from genie_lite.train.least_squares import Refits
     from genie_lite.train.loop import Schedule, fit
 
     gpu = ranks.device.type == "cuda"
@@ -115,6 +116,8 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
     made = fit(part, schedule, options.out / "training", ranks, publish)
     if ranks.rank == 0:
         part.module.eval()
+        if isinstance(part, Refits):
+            part.refit()
         model.made[name] = {**made, "batch": batch * ranks.size, "held_out": evaluate()}
         save_part(options.out, model, file)
         print(f"{name}: {model.made[name]}")
