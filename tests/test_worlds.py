@@ -16,7 +16,6 @@ from tiny import tiny_model
 from genie_lite.cli import main
 from genie_lite.commands import play
 from genie_lite.commands.surprise import HOURS, SCENES, surprise
-from genie_lite.commands.words import reading_of
 from genie_lite.commands.worlds import folders
 from genie_lite.conditions import BIOMES, Conditions
 from genie_lite.engine.fake import FakeEngine
@@ -24,6 +23,7 @@ from genie_lite.engine.protocol import Frame, Start
 from genie_lite.engine.shipped import weights_hash
 from genie_lite.errors import CheckpointError
 from genie_lite.model.checkpoint import PARTS, load_model, save_part
+from genie_lite.play.choice import reading_of
 from genie_lite.prompt.parser import parse
 from genie_lite.world_file import SUFFIX, WorldFile, read_world
 
@@ -54,7 +54,7 @@ def test_a_picture_is_packed_into_the_file(tmp_path: Path) -> None:
     assert main(["worlds", "save", str(out), *words]) == 0
     world = read_world(out)
     start = world.start()
-    assert isinstance(start, np.ndarray) and start.shape == (720, 1200, 3) and start.dtype == np.uint8
+    assert isinstance(start, np.ndarray) and start.shape == (720, 1280, 3) and start.dtype == np.uint8
     assert (world.name, world.seed, world.conditions) == ("Noise", 3, None)
 
 
@@ -237,7 +237,7 @@ class Watched(FakeEngine):
 
 @pytest.fixture(autouse=True)
 def watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "_dream", lambda options, checkpoint: Watched((256, 144)))
+    monkeypatch.setattr(play, "dream", lambda options, checkpoint: Watched((256, 144)))
 
 
 def enter(tmp_path: Path, *words: object) -> tuple[Start, int]:

@@ -123,6 +123,10 @@ class SpatialMemory:
         self.poses[rows, slot[rows]] = pose[rows].float()
         self.worth[rows, slot[rows]] = worth[rows]
 
+    def forget(self) -> None:
+        """Lets go of every view."""
+        self.worth.zero_()
+
     def coverage(self, target: Tensor) -> Tensor:
         """B S P: how well each slot shows each probe point of the target's view, 0 (not at all) to 1."""
         points = rotation(target) @ self._probes + target[:, :3, None]
