@@ -47,7 +47,7 @@ def main(options: Options) -> int:
         return _enter(options, options.path)
     start = start_of(options)
     checkpoint = find_checkpoint(options.world, options.checkpoint)
-    return visit(options, start, lambda: _dream(options, checkpoint))
+    return visit(options, start, lambda: _dream(options, checkpoint), weights=checkpoint)
 
 
 def _enter(options: Options, path: Path) -> int:
@@ -62,7 +62,7 @@ def _enter(options: Options, path: Path) -> int:
     # The words have become conditions already; only a picture is still to be changed by them.
     prompt = world.prompt if world.conditions is None else None
     options = replace(options, seed=world.seed, prompt=prompt)
-    return visit(options, world.start(), lambda: _dream(options, checkpoint), reading_of(world))
+    return visit(options, world.start(), lambda: _dream(options, checkpoint), reading_of(world), checkpoint)
 
 
 def _dream(options: Options, checkpoint: Path) -> Engine:

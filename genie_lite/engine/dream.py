@@ -7,6 +7,7 @@ picture. All noise comes from (seed, frame index).
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from torch.nn import functional
 from genie_lite.actions import Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
 from genie_lite.conditions import Conditions
-from genie_lite.engine.protocol import EngineInfo, Frame, Start
+from genie_lite.engine.protocol import SEEN_EVERY, EngineInfo, Frame, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import ImageError, UsageError
 from genie_lite.model.autoencoder import (
@@ -115,6 +116,7 @@ class DreamEngine:
         self._seed = self._index = 0
         self._conditions: Conditions | None = None
         self._context: Tensor
+        self._hint: Tensor | None
         self._past: Tensor
         self._prior: Prior | None
         self._prior_of: Tensor
@@ -201,12 +203,32 @@ class DreamEngine:
             with watch.stage("decode"):
                 self._thumb = self._thumbnail_of(self._latent, pose)
                 image = self._paint(self._latent)
-        self._pose = pose
-        return self._frame(image, hint if self._options.memory else None, watch)
+        self._pose, self._hint = pose, hint if self._options.memory else None
+        return self._frame(image, self._hint, watch)
 
     def set_conditions(self, conditions: Conditions) -> None:
         """Changes what the world is like from the next step on."""
         self._conditions = conditions
+
+    def branch(self) -> DreamEngine:
+        """A dream that goes on from this instant on its own, with the same networks: what-if for measurements.
+
+        A view that is just being imagined is begun anew there.
+        """
+        other = copy(self)
+        other._memory = deepcopy(self._memory)
+        other._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
+        return other
+
+    def disturb(self, noise: NDArray[np.float32]) -> Frame:
+        """Adds noise, float32 (16, 18, 32), to the last latent and draws it again: a fault, to see what notices it."""
+        watch = Stopwatch()
+        with torch.inference_mode(), watch.stage("decode"):
+            self._latent = self._latent + torch.from_numpy(noise)
+            self._context = torch.cat([self._context[:, :-LATENT_CHANNELS], self._latent], 1)
+            self._thumb = self._thumbnail_of(self._latent, self._pose)
+            image = self._paint(self._latent)
+        return self._frame(image, self._hint, watch)
 
     def _compile(self, module: nn.Module, *examples: Tensor) -> Network:
         return compile_network(module, examples, self._runtime, self._dtype, self._threads)
@@ -220,7 +242,7 @@ class DreamEngine:
         self._latent, self._pose = context[-1:], pose
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
-        self._prior, self._began = None, self._index
+        self._prior, self._hint, self._began = None, None, self._index
         self._memory = SpatialMemory(1, MEMORY_SLOTS, context.device)
         self._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
         self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
@@ -228,7 +250,7 @@ class DreamEngine:
         with watch.stage("decode"):
             self._thumb = self._thumbnail_of(self._latent, pose)
             image = self._paint(self._latent)
-        return self._frame(image, None, watch)
+        return self._frame(image, self._hint, watch)
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
         """Frames, uint8 (N, 144, 256, 3), as latents N 16 18 32."""
@@ -339,6 +361,8 @@ class DreamEngine:
 
     def _frame(self, image: NDArray[np.uint8], hint: Tensor | None, watch: Stopwatch) -> Frame:
         assert self._conditions is not None
+        with watch.stage("decode"):
+            seen = None if self._index % SEEN_EVERY else self._read_conditions(self._latent)
         return Frame(
             image=image,
             index=self._index,
@@ -348,6 +372,7 @@ class DreamEngine:
             thumbnail=self._thumb[0].numpy(),
             hint=None if hint is None else hint[0, 4:].numpy(),
             timings=watch.milliseconds,
+            seen=seen,
         )
 
 
