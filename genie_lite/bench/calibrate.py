@@ -100,8 +100,8 @@ def fit_alarm(courses: Sequence[Course], names: tuple[str, ...]) -> Linear:
         curvature = (x * (balance * chance * (1 - chance))[:, None]).T @ x + np.eye(x.shape[1])
         weights -= np.linalg.solve(curvature, gradient)
     level = float(np.quantile((x @ weights)[: len(clean)], 1 - FALSE_ALARMS))
-    parts = (tuple(values.tolist()) for values in (mean, scale, weights[:-1]))
-    return Linear(names, *parts, float(weights[-1]) - max(level, 0.0))
+    bias = float(weights[-1]) - max(level, 0.0)
+    return Linear(names, tuple(mean.tolist()), tuple(scale.tolist()), tuple(weights[:-1].tolist()), bias)
 
 
 def _moments(rows: Sequence[dict[str, float]], names: Sequence[str]) -> tuple[Array, Array]:
@@ -198,8 +198,8 @@ def spearman(one: Array, other: Array) -> float:
 def _ranks(values: Array) -> Array:
     """Places in order, equal ones sharing theirs."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: Array = (np.cumsum(counts) - (counts - 1) / 2)[places]
-    return ranks
+    middles: Array = np.cumsum(counts) - (counts - 1) / 2
+    return middles[places]
 
 
 def calibration_error(estimated: Array, true: Array, bins: int = 10) -> float:

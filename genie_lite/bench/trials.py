@@ -27,7 +27,7 @@ from genie_lite.session.signals import JUDGED_EVERY
 FIRST_SEED = SPLIT_SEEDS["validation"] + 500_000
 """Far from the episodes that training is validated on; never those of the benchmark."""
 
-LENGTHS = (20, 30, 20, 60)
+LENGTHS = (20, 20, 20, 60)
 """Seconds, in turns."""
 
 HISTORIES = (97, 7)
@@ -37,7 +37,7 @@ JUDGED_EVERY, so that engine and meter agree on which frames are judged."""
 POLICIES = ("walk", "keys", "walk", "look_around", "keys", "idle", "walk", "there_and_back")
 
 SABOTAGES = ("noise", "actions", "conditions")
-HARM_SECONDS = 5
+HARM_SECONDS = 2
 NOISE = (0.25, 1.0)
 """Standard deviation of the noise that each step's latent gets, at least and at most; latents have one of about 1."""
 
@@ -108,7 +108,7 @@ def roll_out(engine: DreamEngine, world: Any, number: int) -> Trial:
 
 
 def _harm(engine: DreamEngine, name: str, notes: _Notes, begin: int, chance: np.random.Generator) -> Stretch:
-    """Five seconds from step `begin` on, harmed in one way."""
+    """Some seconds from step `begin` on, harmed in one way."""
     truth, history = notes.truth, notes.history
     strength = float(np.exp(chance.uniform(*np.log(NOISE))))
     if name == "conditions":
