@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from genie_lite.conditions import BIOMES, biome
-from genie_lite.model.first_frame import STEPS, FirstFrame, FirstFrameConfig, blurred
+from genie_lite.model.candidates import blurred
+from genie_lite.model.first_frame import STEPS, FirstFrame, FirstFrameConfig
 from genie_lite.model.imagination import AHEAD, ASIDE, Imagination
 from genie_lite.model.memory import SpatialMemory
 from genie_lite.model.prior import GROWN, STRENGTH, UNKNOWN, YOUNG, Prior

@@ -1,12 +1,13 @@
 """The dream: draws a world from a checkpoint. Knows no window, clock or disk beyond reading its weights.
 
-One frame is made in this order: motion says where the action leads, imagination goes on with a view that may come next,
-memory shows what it knows of the one that comes now, dynamics dreams the next latent, and the decoder makes it a
-picture. All noise comes from (seed, frame index).
+One frame is made in this order: motion says where the action leads, memory shows what it knows of the view from there
+while imagination, in a thread beside it, goes on with one that may come later, dynamics dreams the next latent, and the
+decoder makes it a picture. All noise comes from (seed, frame index).
 """
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy, deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ from genie_lite.model.autoencoder import (
 )
 from genie_lite.model.checkpoint import Model, load_model
 from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
-from genie_lite.model.imagination import Imagination
+from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import DREAMED, SpatialMemory, clamp_thumbnail, empty_hint
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
@@ -113,6 +114,7 @@ class DreamEngine:
         self._motion = self._compile(model.motion, latent, hint[:, :1], action, past, one)
         self._dynamics = self._compile(model.dynamics, latent, context, hint, vector)
         self._thumbnail = self._compile(model.autoencoder.thumbnail, latent, one)
+        self._beside = ThreadPoolExecutor(1)
         self._seed = self._index = 0
         self._conditions: Conditions | None = None
         self._context: Tensor
@@ -192,11 +194,11 @@ class DreamEngine:
             act = torch.from_numpy(action.to_array())[None]
             with watch.stage("motion"):
                 pose, motion = self._move(act)
-            with watch.stage("imagination"):
-                if self._options.memory:
-                    self._imagine()
             with watch.stage("memory"):
-                hint = self._recall(pose)
+                hint, view = self._recall(pose)
+            with watch.stage("imagination"):
+                if view:
+                    self._keep_imagined(view.result())
             with watch.stage("dynamics"):
                 self._latent = self._settle(self._dream(act, motion, pose, hint), hint, pose, motion)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
@@ -273,20 +275,27 @@ class DreamEngine:
         self._past = torch.cat([self._past[:, 3:], displacement], 1)
         return pose, motion_between(self._pose, pose).float()
 
-    def _recall(self, target: Tensor) -> Tensor:
-        """Remembers the last frame if it shows something new, and returns what it and memory know of the target view.
+    def _recall(self, target: Tensor) -> tuple[Tensor, Future[ImaginedView | None] | None]:
+        """What the last frame and memory show of the target view, and, with memory, a view that is being imagined.
 
-        Without memory the last frame is all there is to know.
+        Both only read the memory, and each keeps one core busy; the last frame is remembered before, if it shows
+        something new. Without memory the last frame is all there is to know.
         """
-        if self._options.memory and self._is_new(self._pose):
-            self._remember(self._thumb, self._pose, 1.0 if self._index - self._began == 1 else DREAMED)
-        return self._memory.hint(self._thumb, self._pose, target)
+        drawing = None
+        if self._options.memory:
+            if self._is_new(self._pose):
+                self._remember(self._thumb, self._pose, 1.0 if self._index - self._began == 1 else DREAMED)
+            drawing = self._beside.submit(self._imagine)
+        return self._memory.hint(self._thumb, self._pose, target), drawing
 
-    def _imagine(self) -> None:
-        """Goes on with drawing what the eye may see next, and remembers what is finished."""
+    @torch.inference_mode()
+    def _imagine(self) -> ImaginedView | None:
+        """Goes on with drawing what the eye may see next."""
         assert self._conditions is not None
         noise = seeded_noise(self._seed, IMAGINED + self._index)
-        view = self._imagination.step(self._memory, self._thumb, self._pose, _row(self._conditions), noise)
+        return self._imagination.step(self._memory, self._thumb, self._pose, _row(self._conditions), noise)
+
+    def _keep_imagined(self, view: ImaginedView | None) -> None:
         if view:
             self._store(self._thumbnail_of(*view), view[1], IMAGINED_WORTH)
 

@@ -31,7 +31,8 @@ class Frame:
     latent: float32 (16, 18, 32), normalised per channel, or None where an engine has none.
     thumbnail: float32 (4, 72, 128), RGB in [-1, 1] and log-depth in [0, 1], or None.
     hint: float32 (4, 72, 128), what memory expected to see, RGB in [-1, 1] and a 0/1 known mask, or None.
-    timings: milliseconds by stage (motion, imagination, memory, dynamics, decode).
+    timings: milliseconds by stage (motion, imagination, memory, dynamics, decode); of what runs beside another stage,
+    what is waited for.
     seen: the conditions that the picture shows, as the model reads them back (see SEEN_EVERY), or None.
     """
 

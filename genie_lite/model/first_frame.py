@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 from genie_lite.conditions import BIOMES, CONDITIONS_DIM
 from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH
+from genie_lite.model.candidates import Candidates, blurred
 from genie_lite.model.sampler import flow
 
 STEPS = 16
@@ -89,28 +89,24 @@ class FirstFrame(nn.Module):
         seen: a coarse guess at it, 1 16 18 32, and until which flow time each cell, 18 32 in [0, 1], is kept to (as in
         RePaint, Lugmayr et al. 2022); from then on the drawing makes of it what the examples know.
         """
-        candidates, prior = self.candidates(conditions, nearest)
+        candidates = self.candidates(conditions, nearest)
         # Chance takes part in the choice (Gumbel's way), or every place of a world would look like its likest example.
-        count = len(candidates) // len(SHIFTS)
+        count = len(candidates.latents) // len(SHIFTS)
         uniform = torch.special.ndtr(noise.flatten()[:count]).repeat(len(SHIFTS))
-        prior = prior - CHANCE * (-uniform.log()).log()[:, None, None]
+        log_prior = candidates.log_prior - CHANCE * (-uniform.log()).log()[:, None, None]
 
         def denoise(noisy: Tensor, time: Tensor) -> Tensor:
             t = float(time[0, 0])
             window, numbers = next((size, numbers) for until, size, numbers in WINDOWS if t < until)
-            error = blurred((noisy - t * candidates).square().mean(1), window)
-            share = (prior - numbers * error / (2 * (1 - t) ** 2)).softmax(0)
-            # Parts of different examples pass into each other over three cells.
-            share = blurred(share, (3, 3))
-            clean = torch.einsum("khw,kchw->chw", share, candidates)[None]
+            error = blurred(candidates.error(noisy, t), window)
+            clean = candidates.mixed(log_prior - numbers * error / (2 * (1 - t) ** 2))
             return torch.where(t < seen[1], seen[0], clean) if seen else clean
 
         for latent in flow(denoise, noise, STEPS, shift=2.0):
             yield latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
-    def candidates(self, asked: Tensor, nearest: int) -> tuple[Tensor, Tensor]:
-        """The `nearest` examples to conditions 1 18, recoloured to them, also moved by SHIFTS: N 16 18 32, and the
-        logarithm of how likely each is beforehand, N 18 32."""
+    def candidates(self, asked: Tensor, nearest: int) -> Candidates:
+        """The `nearest` examples to conditions 1 18, recoloured to them, also moved by SHIFTS."""
         weight = torch.tensor(_WEIGHT, device=asked.device)
         away = ((self.conditions - asked) * weight).square().sum(1)
         chosen = away.topk(min(nearest, len(away)), largest=False).indices
@@ -122,20 +118,7 @@ class FirstFrame(nn.Module):
         for part, shift in zip(prior.chunk(len(SHIFTS)), SHIFTS, strict=True):
             # What came round from the other side does not belong there.
             part[:, :, : max(0, shift)] = part[:, :, LATENT_WIDTH + min(0, shift) :] = -1e4
-        return moved, prior
-
-
-def blurred(x: Tensor, window: tuple[int, int]) -> Tensor:
-    """Mean over a window, as far as it lies within the picture: ... H W -> ... H W."""
-    return _band(x.shape[-2], window[0], x.device) @ x @ _band(x.shape[-1], window[1], x.device).T
-
-
-@cache
-def _band(size: int, width: int, device: torch.device) -> Tensor:
-    """size size: each row the mean over `width` neighbours. A product with it is far quicker than pooling."""
-    place = torch.arange(size, device=device)
-    near = ((place[:, None] - place).abs() <= width // 2).float()
-    return near / near.sum(1, keepdim=True)
+        return Candidates(moved, prior)
 
 
 def _features(conditions: Tensor) -> Tensor:

@@ -33,6 +33,9 @@ NEAREST = 24
 MOSTLY = 0.7
 """Share of a cell's pixels that must be known for the cell to be taken as seen."""
 
+ImaginedView = tuple[Tensor, Tensor]
+"""A finished view and its pose: latent 1 16 18 32, pose 1 5."""
+
 
 class Imagination:
     """Draws one view after another. to_latent makes of a hint (1 4 72 128) the latent it shows (1 16 18 32)."""
@@ -45,11 +48,11 @@ class Imagination:
 
     def step(
         self, memory: SpatialMemory, last: Tensor, pose: Tensor, conditions: Tensor, noise: Tensor
-    ) -> tuple[Tensor, Tensor] | None:
+    ) -> ImaginedView | None:
         """Begins a view if one is needed, or goes on with it by a denoising step; returns a finished one and its pose.
 
         last: 1 4 72 128, the newest frame's thumbnail; pose: 1 5, from where it was seen; conditions: 1 18; noise: a
-        new view's, 1 16 18 32. Returns (latent 1 16 18 32, pose 1 5).
+        new view's, 1 16 18 32.
         """
         if self._left == 0:
             self._begin(memory, last, pose, conditions, noise)

@@ -9,6 +9,7 @@ do; the dynamics decides whom to trust). Batched, because training dreams many w
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -87,8 +88,14 @@ def _project(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _closed(depth: Tensor) -> Tensor:
     """Gaps of up to two pixels between near points closed (a morphological closing): N 1 H W, infinite where empty."""
-    near = -F.max_pool2d(-depth, 3, stride=1, padding=1)
-    return F.max_pool2d(near, 3, stride=1, padding=1)
+    return _picked(_picked(depth, torch.minimum, torch.inf), torch.maximum, -torch.inf)
+
+
+def _picked(x: Tensor, pick: Callable[[Tensor, Tensor], Tensor], beyond: float) -> Tensor:
+    """The least or largest of every 3x3 pixels. A few picks of whole maps, for max_pool2d takes ten times as long."""
+    x = F.pad(x, (1, 1, 1, 1), value=beyond)
+    x = pick(pick(x[..., :-2], x[..., 1:-1]), x[..., 2:])
+    return pick(pick(x[..., :-2, :], x[..., 1:-1, :]), x[..., 2:, :])
 
 
 class SpatialMemory:

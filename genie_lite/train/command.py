@@ -151,9 +151,8 @@ def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -
                 some = torch.linspace(0, len(frames.frames) - 1, 400).long()
                 net.start_from_pca(to_unit(frames.frames[some].permute(0, 3, 1, 2)))
             kind = autoencoder.AutoencoderPart if name == "autoencoder" else autoencoder.FramePart
-            return kind(net, frames, held_out, max(4, batch // 2), seed), lambda: autoencoder.evaluate_autoencoder(
-                net, held_out
-            )
+            small = kind(net, frames, held_out, max(4, batch // 2), seed)
+            return small, lambda: autoencoder.evaluate_autoencoder(net, held_out)
         if not {"thumbnail", "pictures"} & set(model.made):
             net.start_heads_from_frame()
         if name == "thumbnail":

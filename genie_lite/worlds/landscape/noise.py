@@ -5,6 +5,7 @@ The noise is Perlin's ("Improving Noise", SIGGRAPH 2002).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,10 @@ def uniform(ix: ArrayLike, iy: ArrayLike, seed: ArrayLike) -> Floats:
     return hashed(ix, iy, seed) * (1.0 / 2**32)
 
 
-def noise(x: Floats, y: Floats, wavelength: float, seed: ArrayLike) -> Floats:
-    """Smooth noise of about [-1, 1] (standard deviation about 0.35) at points (x, y) in metres; seeds broadcast."""
-    x, y = x / wavelength, y / wavelength
+def noise(x: Floats, y: Floats, wavelength: ArrayLike, seed: ArrayLike) -> Floats:
+    """Smooth noise of about [-1, 1] (standard deviation about 0.35) at points (x, y) in metres; wavelengths and seeds
+    broadcast."""
+    x, y = x / np.asarray(wavelength), y / np.asarray(wavelength)
     ix, iy = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     fx, fy = x - ix, y - iy
     u = fx * fx * fx * (fx * (fx * 6 - 15) + 10)
@@ -46,6 +48,13 @@ def noise(x: Floats, y: Floats, wavelength: float, seed: ArrayLike) -> Floats:
     low = corners[0] + u * (corners[1] - corners[0])
     high = corners[2] + u * (corners[3] - corners[2])
     return 1.5 * (low + v * (high - low))
+
+
+def octaves(x: Floats, y: Floats, wavelengths: Sequence[float], seed: int) -> Floats:
+    """Noise of several wavelengths, (K, ...) for points (...): the k-th from seed + k. One call, for on the few points
+    of a tile it is calls that cost."""
+    shape = (-1, *(1,) * x.ndim)
+    return noise(x, y, np.reshape(wavelengths, shape), np.reshape(seed + np.arange(len(wavelengths)), shape))
 
 
 def smoothstep(low: float, high: float, x: Floats) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genie_lite.conditions import BIOMES, Conditions
-from genie_lite.worlds.landscape.noise import Floats, noise, smoothstep, uniform
+from genie_lite.worlds.landscape.noise import Floats, noise, octaves, smoothstep, uniform
 
 Colours = NDArray[np.float32]
 
@@ -72,7 +72,9 @@ class Terrain:
             weights[self._active[0]] = 1.0
             return weights
         seeds = (self._seed + 11 + self._active).reshape(-1, *[1] * x.ndim)
-        field = noise(x[None], y[None], BIOME_WAVELENGTH, seeds) + 0.25 * noise(x[None], y[None], 60.0, seeds + 50)
+        wavelengths = np.reshape((BIOME_WAVELENGTH, 60.0), (2, 1, *[1] * x.ndim))
+        wide, narrow = noise(x, y, wavelengths, np.stack([seeds, seeds + 50]))
+        field = wide + 0.25 * narrow
         share = np.exp(9.0 * field) * (self._mix**1.5).reshape(seeds.shape)
         weights[self._active] = share / share.sum(0)
         return weights
@@ -81,22 +83,20 @@ class Terrain:
         """Metres above the water level at points (x, y); `weights` as `biomes` gives them, if they are at hand."""
         weights = self.biomes(x, y) if weights is None else weights
         relief = np.tensordot(RELIEF * self._scale, weights, (0, 0))
-        s = self._seed
-        plateau = smoothstep(-0.15, 0.5, noise(x, y, 330.0, s + 1))
-        crags = 0.55 + 0.45 * (1 - 2 * np.abs(noise(x, y, 95.0, s + 2)))
-        height = relief[0] * noise(x, y, 170.0, s + 3)
-        height += relief[1] * noise(x, y, 58.0, s + 4)
-        height += relief[2] * noise(x, y, 21.0, s + 5)
+        plateau, crags, hills, knolls, bumps = octaves(x, y, (330.0, 95.0, 170.0, 58.0, 21.0), self._seed + 1)
+        plateau, crags = smoothstep(-0.15, 0.5, plateau), 0.55 + 0.45 * (1 - 2 * np.abs(crags))
+        height = relief[0] * hills + relief[1] * knolls + relief[2] * bumps
         height += relief[3] * plateau * crags
         if relief[4].any():
             # Dunes: long crests across the wind, steeper on one side.
-            crest = noise(x + 0.35 * y, 0.35 * y, 46.0, s + 6)
+            crest = noise(x + 0.35 * y, 0.35 * y, 46.0, self._seed + 6)
             height += relief[4] * (1 - np.abs(crest) * 1.6)
         return height + self._shift
 
     def grove(self, x: Floats, y: Floats) -> Floats:
         """Where plants gather: 0 in clearings to 1 in the thick of a grove."""
-        return smoothstep(-0.35, 0.45, noise(x, y, 75.0, self._seed + 7) + 0.4 * noise(x, y, 24.0, self._seed + 8))
+        wide, narrow = octaves(x, y, (75.0, 24.0), self._seed + 7)
+        return smoothstep(-0.35, 0.45, wide + 0.4 * narrow)
 
     def village(self, x: Floats, y: Floats) -> Floats:
         """Where people settle, about [-1, 1]."""

@@ -50,10 +50,10 @@ class Walker:
     def spawn(cls, country: Ground, seed: int) -> Walker:
         """A walker on free, dry, rather level ground, looking where the view is open."""
         places = np.random.default_rng(seed).uniform(-110, 110, (32, 2))
-        views = [_view(country.terrain, float(x), float(y)) for x, y in places]
+        views = _views(country.terrain, places)
         best, best_score = Pose(), -math.inf
         # What stands around is costly to know, so only the fairest places are looked at closely.
-        for index in np.argsort([-view.max() for view in views])[:6]:
+        for index in np.argsort(-views.max(1))[:6]:
             x, y = (float(v) for v in places[index])
             scores = views[index] - _crowd(country, x, y)
             if scores.max() > best_score:
@@ -107,16 +107,18 @@ class Walker:
 _ANGLES = np.arange(12) * (2 * math.pi / 12)
 
 
-def _view(terrain: Terrain, x: float, y: float) -> Floats:
-    """How fair the lie of the land is in every direction (12,): open nearby, rising land or water far off."""
-    reach = np.array([0.0, 4.0, 9.0, 18.0, 40.0, 90.0, 160.0])[:, None]
-    z = terrain.height(x + reach * np.sin(_ANGLES), y + reach * np.cos(_ANGLES))
-    eye = z[0, 0] + EYE_HEIGHT
-    unfit = 6.0 * max(1.3 - float(z[:2].min()), 0.0) + 1.5 * max(float(np.ptp(z[:2])) - 1.5, 0.0)
+def _views(terrain: Terrain, places: Floats) -> Floats:
+    """How fair the lie of the land is in every direction from places (N, 2): open nearby, rising land or water far
+    off. Returns (N, 12)."""
+    reach = np.array([0.0, 4.0, 9.0, 18.0, 40.0, 90.0, 160.0])[:, None, None]
+    at = places[:, :, None]
+    z = terrain.height(at[:, 0] + reach * np.sin(_ANGLES), at[:, 1] + reach * np.cos(_ANGLES))
+    eye, near = z[0] + EYE_HEIGHT, z[:2].transpose(1, 0, 2).reshape(len(places), -1)
+    unfit = 6.0 * np.maximum(1.3 - near.min(1), 0.0) + 1.5 * np.maximum(np.ptp(near, 1) - 1.5, 0.0)
     wall = np.maximum((z[1:5] - eye + 0.6) / reach[1:5], 0.0).sum(0) * 8
     far = np.clip((z[5] - eye) / 25, -0.3, 0.8) + np.clip((z[6] - eye) / 25, -0.2, 1.4)
     lake = 0.6 * (z[4:6] < 0).any(0) * (z[1:4] > 0.3).all(0)
-    return far + lake - wall - unfit
+    return far + lake - wall - unfit[:, None]
 
 
 def _crowd(country: Ground, x: float, y: float) -> Floats:
