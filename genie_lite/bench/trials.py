@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +114,7 @@ def _harm(engine: DreamEngine, name: str, notes: _Notes, begin: int, chance: np.
     strength = float(np.exp(chance.uniform(*np.log(NOISE))))
     if name == "conditions":
         engine.set_conditions(_others(truth.conditions[history - 1], chance))
-    end = min(begin + HARM_SECONDS * STEPS_PER_SECOND, len(truth.frames) - history + 1)
+    end = min(begin + round(HARM_SECONDS * STEPS_PER_SECOND), len(truth.frames) - history + 1)
     for step in range(begin, end):
         action = truth.actions[history + step - 2]
         frame = engine.step(opposite(action) if name == "actions" else action)
@@ -208,7 +209,7 @@ def load_trial(path: Path) -> Trial:
         names = sorted({name.split(".")[0] for name in arrays if "." in name})
         stretches = {n: Stretch(**{f.name: arrays[f"{n}.{f.name}"] for f in fields(Stretch)}) for n in names}
         return Trial(int(arrays["number"]), bool(arrays["memory"]), stretches.pop("clean"), stretches)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise OutputError(f"{path} is no trial ({error}); delete it and run again") from error
 
 
