@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH
 from genie_lite.errors import ImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
@@ -82,6 +83,14 @@ def framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     size = wide, wide * 9 // 16
     filter_ = Image.Resampling.BOX if size[0] < box[2] - box[0] else Image.Resampling.BICUBIC
     return np.array(Image.fromarray(picture).resize(size, filter_, box))
+
+
+def as_frame(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The 16:9 part of any RGB picture (H, W, 3) as a frame: uint8 (144, 256, 3). Raises ImageError."""
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or min(picture.shape[:2]) < 1:
+        raise ImageError(f"a start frame is an RGB picture (height, width, 3) of bytes, not {picture.shape}")
+    box = crop_box(picture.shape[1], picture.shape[0])
+    return np.array(Image.fromarray(picture).resize((FRAME_WIDTH, FRAME_HEIGHT), Image.Resampling.BOX, box))
 
 
 def packed(picture: NDArray[np.uint8]) -> bytes:

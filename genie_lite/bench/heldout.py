@@ -38,17 +38,25 @@ class Truth:
     pictures: dict[int, NDArray[np.uint8]]
 
 
-def record(world: Any, number: int, steps: int, instants: Collection[int] = ()) -> Truth:
+def record(
+    world: Any,
+    number: int,
+    steps: int,
+    instants: Collection[int] = (),
+    policy: str | None = None,
+    first_seed: int = SPLIT_SEEDS["test"],
+) -> Truth:
     """Held-out episode `number`, whose strongest biome is BIOMES[number % 8]; weather and hour stay as they are.
 
-    world: the environment of `make_world`; instants: the frames to draw at 720p too.
+    world: the environment of `make_world`; instants: the frames to draw at 720p too; policy: who walks, POLICIES taking
+    turns if left out; first_seed: that of episode 0.
     """
-    world, seed = world.unwrapped, SPLIT_SEEDS["test"] + number
+    world, seed = world.unwrapped, first_seed + number
     choose_conditions, choose_actions = (np.random.default_rng(c) for c in np.random.SeedSequence(seed).spawn(2))
     drawn = getattr(world, "sample_conditions", random_conditions)(choose_conditions)
     start = led_by(drawn, number % len(BIOMES))
-    name = POLICIES[(number + number // len(BIOMES)) % len(POLICIES)]
-    policy = Policy(name, choose_actions, steps)
+    name = policy or POLICIES[(number + number // len(BIOMES)) % len(POLICIES)]
+    walker = Policy(name, choose_actions, steps)
     frame, info = world.reset(seed=seed, options={"conditions": start})
     frames = np.empty((steps, FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
     poses, actions, conditions, pictures = np.empty((steps, 5)), [], [], {}
@@ -57,7 +65,7 @@ def record(world: Any, number: int, steps: int, instants: Collection[int] = ()) 
         conditions.append(info["conditions"])
         if t in instants:
             pictures[t] = world.picture(*PICTURE_SIZE)
-        actions.append(policy.act(info.get("blocked", False)))
+        actions.append(walker.act(info.get("blocked", False)))
         if t + 1 < steps:
             frame, _, _, _, info = world.step(actions[-1].to_array())
     return Truth(seed, start, frames, poses, tuple(actions), tuple(conditions), pictures)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from genie_lite.session.signals import shift as drawn_shift
+
 Picture = NDArray[np.uint8]
 
 BEST_PSNR = 60.0
@@ -44,18 +46,9 @@ def sharpness(picture: Picture) -> float:
 def shift(before: Picture, after: Picture) -> tuple[float, float]:
     """How far the picture as a whole moved, in pixels: (right, down).
 
-    Phase correlation (Kuglin and Hines 1975), half whitened and without the finest detail, which a dream draws anew
-    in every frame.
+    By phase correlation, as the coherence meter does it.
     """
-    height, width = before.shape[:2]
-    window = np.hanning(height)[:, None] * np.hanning(width)[None]
-    first, second = (np.fft.rfft2((p - p.mean()) * window) for p in (luma(before), luma(after)))
-    cross = second * first.conj()
-    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
-    cross *= np.exp(-(rows**2 + columns**2) / (2 * 0.12**2)) / np.sqrt(np.abs(cross) + 1e-9)
-    peak = int(np.fft.irfft2(cross, s=(height, width)).argmax())
-    down, right = peak // width, peak % width
-    return float((right + width // 2) % width - width // 2), float((down + height // 2) % height - height // 2)
+    return drawn_shift(luma(before), luma(after))
 
 
 def flow(pictures: NDArray[np.uint8]) -> tuple[float, float]:

@@ -62,7 +62,9 @@ def main(options: Options) -> int:
     checkpoint, draft = find_checkpoint(options.world, options.checkpoint), _draft(options, picture)
     first = Going.SKETCH if options.sketch or (picture and display_expected() and not options.off_screen) else None
     before = Before(tuple(folders()), first, draft)
-    return visit(options, start, lambda: _looking(dream(options, checkpoint), picture), before=before)
+    return visit(
+        options, start, lambda: _looking(dream(options, checkpoint), picture), before=before, weights=checkpoint
+    )
 
 
 def dream(options: DreamOptions, checkpoint: Path) -> Sketcher:
@@ -95,7 +97,7 @@ def _enter(options: Options, path: Path) -> int:
     options = replace(options, seed=world.seed, prompt=None if isinstance(start, Conditions) else world.prompt)
     draft = Draft.of(start, world.prompt) if isinstance(start, Conditions) else Draft("", picture_of(start))
     before = Before(tuple(folders()), Going.SKETCH if options.sketch else None, draft, world.prompt)
-    return visit(options, start, lambda: dream(options, checkpoint), reading_of(world), before)
+    return visit(options, start, lambda: dream(options, checkpoint), reading_of(world), before, checkpoint)
 
 
 def _draft(options: Options, picture: Picture | None) -> Draft:

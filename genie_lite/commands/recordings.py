@@ -13,10 +13,10 @@ from genie_lite.actions import STEPS_PER_SECOND
 from genie_lite.commands.replay import engine_for, find
 from genie_lite.commands.visit import SESSIONS
 from genie_lite.errors import OutputError, RecordingError, UsageError
-from genie_lite.recording.log import LOG, REPORT, START, VIDEO
+from genie_lite.recording.log import CURVE, LOG, PAGE, REPORT, START, VIDEO
 from genie_lite.recording.reader import Log, find_recordings, read_log
 
-FILES = (VIDEO, REPORT, START, LOG)
+FILES = (VIDEO, PAGE, CURVE, REPORT, START, LOG)
 """What belongs to a recording. The log goes last, so that what is left of a failed delete is still listed."""
 
 

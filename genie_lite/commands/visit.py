@@ -10,19 +10,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import tyro
 
 from genie_lite.commands.words import read_events, tell
 from genie_lite.commands.world import WorldOptions
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Engine, Sketcher, Start
-from genie_lite.errors import DisplayError, OutputError, UsageError
+from genie_lite.errors import CheckpointError, DisplayError, OutputError, UsageError
 from genie_lite.play.choice import Choice, Going, Next
 from genie_lite.play.draft import Draft
 from genie_lite.prompt.parser import Reading
 from genie_lite.recording.history import NAMED_BY_TIME
 from genie_lite.recording.log import REPORT
 from genie_lite.recording.report import prepare_folder, session_report, write_report
+from genie_lite.session.calibration import read_calibration
+from genie_lite.session.coherence import CoherenceMeter
 from genie_lite.session.events import Event
 from genie_lite.session.manager import DEFAULT_CAP, SessionManager
 
@@ -47,7 +51,7 @@ class VisitOptions(WorldOptions):
     """The same seed gives the same world; a new one each time if left out."""
     cap: float | None = None
     """Seconds of world time until the visit ends (60 if left out), 0 for no end."""
-    floor: float = 0.0
+    coherence_floor: Annotated[float, tyro.conf.arg(aliases=["--floor"])] = 0.0
     """End the visit when coherence stays below this score, 0 to 1; 0 never does."""
     off_screen: bool = False
     """No window: an autopilot walks, and a video and a report are written."""
@@ -86,17 +90,19 @@ def visit(
     make_engine: Callable[[], Engine],
     reading: Reading | None = None,
     before: Before | None = None,
+    weights: Path | None = None,
 ) -> int:
     """Plays as asked and writes a report for every session; returns the exit status.
 
     reading: what the player is told was understood, that of --prompt if left out. before: in a window, the screens
-    before a world and back to them; the engine must be a Sketcher then.
+    before a world and back to them; the engine must be a Sketcher then. weights: the folder of those
+    that dream, where a fitted meter may lie.
     Without a display it says so and goes off-screen. Raises what `make_engine` raises, OutputError, UsageError, and
     the error that ended the session, if one did.
     """
     cap = options.visit_cap()
-    if not 0 <= options.floor <= 1:
-        raise UsageError(f"--floor {options.floor:g} is outside 0 to 1; 0 never ends a visit")
+    if not 0 <= options.coherence_floor <= 1:
+        raise UsageError(f"--coherence-floor {options.coherence_floor:g} is outside 0 to 1; 0 never ends a visit")
     events, reading = () if options.events is None else read_events(options.events), reading or options.reading()
     choice = _choice(options, start, reading, before)
     if reading is not None:
@@ -109,9 +115,10 @@ def visit(
             choice.start,
             choice.seed,
             cap=cap,
-            floor=options.floor,
+            floor=options.coherence_floor,
             script=(*choice.script, *events),
             observers=[recorder],
+            coherence=meter_for(engine, weights),
         )
 
     if before is not None and before.first is not None and (options.off_screen or not display_expected()):
@@ -138,6 +145,17 @@ def _choice(options: VisitOptions, start: Start, reading: Reading | None, before
         options.conditions(Conditions(meadow=1.0))
         script = (Event(0, options.conditions, options.prompt or ""),)
     return Choice(start, seed, options.prompt or (before.prompt if before else None), reading, script)
+
+
+def meter_for(engine: Engine, weights: Path | None) -> CoherenceMeter:
+    """The meter that was fitted for the weights, if there is one; otherwise one that says that it is not calibrated."""
+    if weights is None:
+        return CoherenceMeter()
+    try:
+        return CoherenceMeter(read_calibration(weights, engine.info.checkpoint_hash))
+    except CheckpointError as error:
+        print(f"coherence is not calibrated: {error}", file=sys.stderr)
+        return CoherenceMeter()
 
 
 def session_folder() -> Path:
@@ -237,7 +255,10 @@ def _finish(session: SessionManager, recorder: Recorder, out: Path) -> int:
         write_report(out, session_report(session, recorder.times))
     for folder in recorder.folders or [out]:
         print(f"report  {folder / REPORT}")
-    summary = f"{session.world_time:.1f} s of world time, coherence {session.coherence.score:.2f}"
+    meter = session.coherence
+    summary = f"{session.world_time:.1f} s of world time, coherence {meter.score:.2f}"
+    if meter.note:
+        summary += f" ({meter.note})"
     print(f"ended   {session.end_reason}: {summary}")
     if session.error is not None:
         raise session.error

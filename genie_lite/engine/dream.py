@@ -9,27 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
 from genie_lite.actions import Action
-from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
+from genie_lite.camera import Pose
 from genie_lite.conditions import Conditions
 from genie_lite.engine.painter import Painters
-from genie_lite.engine.protocol import EngineInfo, Frame, Look, Start
+from genie_lite.engine.protocol import SEEN_EVERY, EngineInfo, Frame, Look, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
-from genie_lite.errors import ImageError, UsageError
-from genie_lite.model.autoencoder import (
-    LATENT_CHANNELS,
-    PICTURE_SIZES,
-)
+from genie_lite.errors import UsageError
+from genie_lite.model.autoencoder import LATENT_CHANNELS, PICTURE_SIZES
 from genie_lite.model.checkpoint import Model, load_model
 from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
 from genie_lite.model.familiar import STRANGE, Familiar
@@ -39,7 +36,7 @@ from genie_lite.model.memory import DREAMED, SpatialMemory, clamp_thumbnail, emp
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import Prior
 from genie_lite.model.sampler import sample, seeded_noise
-from genie_lite.pictures import crop_box
+from genie_lite.pictures import as_frame
 from genie_lite.timing import Stopwatch
 
 MEMORY_SLOTS = 256
@@ -109,6 +106,7 @@ class DreamEngine:
         self._seed = self._index = 0
         self._conditions: Conditions | None = None
         self._context: Tensor
+        self._hint: Tensor | None
         self._past: Tensor
         self._familiar: Familiar | None = None
         self._prior: Prior | None
@@ -157,7 +155,7 @@ class DreamEngine:
             self._conditions = start
             latent = self._draw_first(start)
         else:
-            latent = self._encode(_cropped(start)[None])
+            latent = self._encode(as_frame(start)[None])
             self._conditions = self._read_conditions(latent)
         return self._begin(latent.repeat(CONTEXT_FRAMES, 1, 1, 1), torch.zeros(1, 5, dtype=torch.float64))
 
@@ -200,8 +198,8 @@ class DreamEngine:
             with watch.stage("decode"):
                 self._thumb = self._thumbnail_of(self._latent, pose)
                 image = self._painters.paint(self._latent, self._quality)
-        self._pose = pose
-        return self._frame(image, hint if self._options.memory else None, watch)
+        self._pose, self._hint = pose, hint if self._options.memory else None
+        return self._frame(image, self._hint, watch)
 
     def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
         """Changes what the world is like from the next step on; with `everywhere` the view is drawn anew, and all
@@ -216,18 +214,38 @@ class DreamEngine:
             for latent in self._model.first_frame.draw(seeded_noise(seed, 0), _row(start)):
                 yield self._painters.paint(latent, "144p")
         else:
-            latent = self._encode(_cropped(start)[None])
+            latent = self._encode(as_frame(start)[None])
         yield self._painters.paint(latent, self._quality)
 
     def look(self, picture: NDArray[np.uint8]) -> Look:
         """What the conditions head reads off it, and how far its latent lies from the examples. Raises ImageError."""
         if self._familiar is None:
             self._familiar = Familiar(self._model.first_frame.examples)
-        small = _cropped(picture)
+        small = as_frame(picture)
         latent = self._encode(small[None])
         drawn = self._painters.paint(latent, "144p").astype(np.float64)
         psnr = 10 * np.log10(255**2 / max(1e-6, float(((drawn - small) ** 2).mean())))
         return Look(self._read_conditions(latent), self._familiar.strangeness(latent), STRANGE, float(psnr))
+
+    def branch(self) -> DreamEngine:
+        """A dream that goes on from this instant on its own, with the same networks: what-if for measurements.
+
+        A view that is just being imagined is begun anew there.
+        """
+        other = copy(self)
+        other._memory = deepcopy(self._memory)
+        other._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
+        return other
+
+    def disturb(self, noise: NDArray[np.float32]) -> Frame:
+        """Adds noise, float32 (16, 18, 32), to the last latent and draws it again: a fault, to see what notices it."""
+        watch = Stopwatch()
+        with torch.inference_mode(), watch.stage("decode"):
+            self._latent = self._latent + torch.from_numpy(noise)
+            self._context = torch.cat([self._context[:, :-LATENT_CHANNELS], self._latent], 1)
+            self._thumb = self._thumbnail_of(self._latent, self._pose)
+            image = self._painters.paint(self._latent, self._quality)
+        return self._frame(image, self._hint, watch)
 
     def _compile(self, module: nn.Module, *examples: Tensor) -> Network:
         return compile_network(module, examples, self._runtime, self._dtype, self._threads)
@@ -241,7 +259,7 @@ class DreamEngine:
         self._latent, self._pose = context[-1:], pose
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
-        self._prior, self._began, self._settled_from = None, self._index, 0
+        self._prior, self._hint, self._began, self._settled_from = None, None, self._index, 0
         self._memory = SpatialMemory(1, MEMORY_SLOTS, context.device)
         self._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
         self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
@@ -249,7 +267,7 @@ class DreamEngine:
         with watch.stage("decode"):
             self._thumb = self._thumbnail_of(self._latent, pose)
             image = self._painters.paint(self._latent, self._quality)
-        return self._frame(image, None, watch)
+        return self._frame(image, self._hint, watch)
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
         """Frames, uint8 (N, 144, 256, 3), as latents N 16 18 32."""
@@ -365,6 +383,8 @@ class DreamEngine:
 
     def _frame(self, image: NDArray[np.uint8], hint: Tensor | None, watch: Stopwatch) -> Frame:
         assert self._conditions is not None
+        with watch.stage("decode"):
+            seen = None if self._index % SEEN_EVERY else self._read_conditions(self._latent)
         return Frame(
             image=image,
             index=self._index,
@@ -374,17 +394,10 @@ class DreamEngine:
             thumbnail=self._thumb[0].numpy(),
             hint=None if hint is None else hint[0, 4:].numpy(),
             timings=watch.milliseconds,
+            seen=seen,
         )
 
 
 def _row(conditions: Conditions) -> Tensor:
     """Conditions as networks take them: 1 18."""
     return torch.from_numpy(conditions.to_array())[None]
-
-
-def _cropped(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Any RGB picture, cropped to 16:9 around its middle, as a frame: uint8 (144, 256, 3). Raises ImageError."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape[:2]) < 1:
-        raise ImageError(f"a start frame is an RGB picture (height, width, 3) of bytes, not {image.shape}")
-    box = crop_box(image.shape[1], image.shape[0])
-    return np.array(Image.fromarray(image).resize((FRAME_WIDTH, FRAME_HEIGHT), Image.Resampling.BOX, box))

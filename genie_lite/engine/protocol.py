@@ -20,6 +20,10 @@ Start = Conditions | NDArray[np.uint8]
 """What a world begins from: conditions, or a start frame (uint8 RGB, height x width x 3, any size)."""
 
 
+SEEN_EVERY = 6
+"""Frames whose index is a multiple of this tell what conditions they show, where the engine can read them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One drawn instant.
@@ -30,6 +34,7 @@ class Frame:
     hint: float32 (4, 72, 128), what memory expected to see, RGB in [-1, 1] and a 0/1 known mask, or None.
     timings: milliseconds by stage (motion, imagination, memory, dynamics, decode); of what runs beside another stage,
     what is waited for.
+    seen: the conditions that the picture shows, as the model reads them back (see SEEN_EVERY), or None.
     """
 
     image: NDArray[np.uint8]
@@ -40,6 +45,7 @@ class Frame:
     thumbnail: NDArray[np.float32] | None = None
     hint: NDArray[np.float32] | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    seen: Conditions | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pygame
 
-from genie_lite.play.hud import score_colour
+from genie_lite.play.hud import clock, sparkline
 from genie_lite.play.keymap import HELP
-from genie_lite.play.panels import ACCENT, DIM, RED, Panels, rounded
+from genie_lite.play.panels import ACCENT, AMBER, DIM, RED, Panels
 from genie_lite.session.manager import EndReason, SessionManager
 
 TITLES = {
@@ -21,16 +20,28 @@ TITLES = {
 LONGEST_LINE = 74
 """Characters of an error message that fit a card."""
 
+MOST_ALARMS = 5
+"""Disturbances that are named."""
+
 
 @dataclass(frozen=True)
 class EndView:
-    """What the end card tells. world_time and half_life in seconds; curve holds one score a second."""
+    """What the end card tells. world_time in seconds; curve holds one score a second.
+
+    decay: score at second 0 and half-life in seconds, None where coherence did not fall; note: why it is not
+    calibrated, if it is not; best, worst: whole seconds, None where there are none; alarms: when something disturbed
+    the dream, in seconds.
+    """
 
     reason: EndReason
     world_time: float
     fps: float
     curve: tuple[float, ...]
-    half_life: float | None
+    decay: tuple[float, float] | None
+    note: str = ""
+    best: int | None = None
+    worst: int | None = None
+    alarms: tuple[float, ...] = ()
     error: str = ""
 
     @classmethod
@@ -39,7 +50,9 @@ class EndView:
         reason = session.end_reason or EndReason.QUIT
         error = "" if session.error is None else str(session.error) or type(session.error).__name__
         meter = session.coherence
-        return cls(reason, session.world_time, fps, tuple(meter.curve), meter.half_life, error)
+        best, worst = meter.best_second, meter.worst_second
+        shown = (session.world_time, fps, tuple(meter.curve), meter.decay, meter.note, best, worst)
+        return cls(reason, *shown, tuple(meter.alarms), error)
 
 
 def waking(panels: Panels) -> pygame.Surface:
@@ -79,7 +92,7 @@ def end_card(panels: Panels, view: EndView) -> pygame.Surface:
             parts.append(panels.text(_shortened(view.error), 15, RED))
         parts.append(panels.table(_facts(view), 16))
         if len(view.curve) > 1:
-            parts.append(_chart(panels, view.curve))
+            parts.append(_chart(panels, view))
         parts.append(panels.row([panels.text("R  again", 16, ACCENT), panels.text("Q  leave", 16, ACCENT)], 30))
         return panels.box(panels.column(parts, 18), (38, 28))
 
@@ -92,30 +105,26 @@ _GAMEPAD = "Controller: sticks move and look, A jumps, LB or RB runs, Start paus
 
 
 def _facts(view: EndView) -> list[tuple[str, str]]:
-    mean = f"{sum(view.curve) / len(view.curve):.2f} on average" if view.curve else "too short to tell"
-    held = "did not fall" if view.half_life is None else f"halves in {view.half_life:.0f} s"
-    return [
-        ("World time", f"{view.world_time:.1f} s"),
-        ("Frame rate", f"{view.fps:.1f} fps"),
-        ("Coherence", f"{mean}, {held}" if view.curve else mean),
-    ]
+    facts = [("World time", f"{view.world_time:.1f} s"), ("Frame rate", f"{view.fps:.1f} fps")]
+    if not view.curve or view.best is None or view.worst is None:
+        return [*facts, ("Coherence", "too short to tell")]
+    facts.append(("Coherence", f"{sum(view.curve) / len(view.curve):.2f} on average"))
+    facts.append(("Half-life", "did not fall" if view.decay is None else f"{view.decay[1]:.0f} s"))
+    for name, second in (("Best second", view.best), ("Worst second", view.worst)):
+        facts.append((name, f"{view.curve[second]:.2f} at {clock(second)}"))
+    if view.alarms:
+        facts.append(("Disturbed", ", ".join(f"{clock(at)}" for at in view.alarms[:MOST_ALARMS])))
+    return facts
 
 
-def _chart(panels: Panels, curve: Sequence[float]) -> pygame.Surface:
-    """The coherence of each second as a line over a faint ground; the full height is 1."""
-    width, height = panels.px(400), panels.px(72)
-    surface = rounded((width, height), panels.px(6), (255, 255, 255, 26))
-    left, top, across, along = panels.px(8), panels.px(8), width - 2 * panels.px(8), height - 2 * panels.px(8)
-    pygame.draw.line(surface, (255, 255, 255, 40), (left, top + along // 2), (left + across, top + along // 2))
-    steps = len(curve) - 1
-    points = [(left + across * i / steps, top + along * (1 - score)) for i, score in enumerate(curve)]
-    colour = score_colour(curve[-1])
-    for offset in (-0.5, 0, 0.5):
-        pygame.draw.aalines(surface, colour, False, [(x, y + offset) for x, y in points])
-    labels = [panels.text("coherence", 13, DIM), panels.text(f"{len(curve)} s", 13, DIM)]
-    foot = pygame.Surface((width, labels[0].get_height()), pygame.SRCALPHA)
-    foot.blit(labels[0], (0, 0))
-    foot.blit(labels[1], labels[1].get_rect(topright=(width, 0)))
+def _chart(panels: Panels, view: EndView) -> pygame.Surface:
+    """The coherence of each second over a faint ground, with the fitted decay; the full height is 1."""
+    surface = sparkline(panels, view.curve, view.decay, (400, 72))
+    left = [panels.text("coherence", 13, DIM)] + ([panels.text(view.note, 13, AMBER)] if view.note else [])
+    words, end = panels.row(left, 10), panels.text(f"{len(view.curve)} s", 13, DIM)
+    foot = pygame.Surface((surface.get_width(), max(words.get_height(), end.get_height())), pygame.SRCALPHA)
+    foot.blit(words, (0, 0))
+    foot.blit(end, end.get_rect(topright=(surface.get_width(), 0)))
     return panels.column([surface, foot], 4)
 
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pygame
 
 from genie_lite.actions import Action
-from genie_lite.play.panels import ACCENT, AMBER, DIM, INK, RED, Colour, Panels
+from genie_lite.play.panels import ACCENT, AMBER, DIM, INK, RED, Colour, Panels, rounded
 
 MARGIN = 18
+SPARK_SECONDS = 60
+"""The sparkline shows the last so many."""
+
 PRESSED = 0.1
 """An axis beyond this lights its key."""
 
 
 @dataclass(frozen=True)
 class HudView:
-    """What the HUD shows. time_left in seconds (None: no end); fps as measured; score in [0, 1]."""
+    """What the HUD shows. time_left in seconds (None: no end); fps as measured; score in [0, 1].
+
+    curve: one score a second so far; decay: score at second 0 and half-life in seconds, None where it does not fall;
+    note: why the score is not calibrated, if it is not; alarm: something has just disturbed the dream.
+    """
 
     time_left: float | None
     warning: bool
@@ -26,6 +34,10 @@ class HudView:
     score: float
     message: str = ""
     recording: bool = False
+    curve: tuple[float, ...] = ()
+    decay: tuple[float, float] | None = None
+    note: str = ""
+    alarm: bool = False
 
 
 class Hud:
@@ -37,7 +49,7 @@ class Hud:
         inner = picture.inflate(-2 * margin, -2 * margin)
         status = _status(panels, view)
         surface.blit(status, inner.topleft)
-        coherence = _coherence(panels, view.score)
+        coherence = _coherence(panels, view)
         surface.blit(coherence, coherence.get_rect(topright=inner.topright))
         keys = _keys(panels, view.action)
         surface.blit(keys, keys.get_rect(bottomleft=inner.bottomleft))
@@ -75,14 +87,53 @@ def _status(panels: Panels, view: HudView) -> pygame.Surface:
     return panels.once(("status", left, fps, view.warning, view.recording), draw)
 
 
-def _coherence(panels: Panels, score: float) -> pygame.Surface:
-    shown = f"{score:.2f}"
+def _coherence(panels: Panels, view: HudView) -> pygame.Surface:
+    shown = f"{view.score:.2f}"
 
     def draw() -> pygame.Surface:
-        bar = panels.bar(score, 96, score_colour(score))
-        return panels.box(panels.row([panels.text("coherence", 15, DIM), bar, panels.text(shown, 17)], 12))
+        words = [panels.text("coherence", 15, DIM)]
+        if view.note:
+            words.append(panels.text(view.note, 12, AMBER))
+        line = sparkline(panels, view.curve[-SPARK_SECONDS:], _since(view.decay, len(view.curve) - SPARK_SECONDS))
+        score = panels.text(shown, 17, RED if view.alarm else score_colour(view.score))
+        return panels.box(panels.row([panels.column(words, 1, align=0), line, score], 12))
 
-    return panels.once(("coherence", shown), draw)
+    return panels.once(("coherence", shown, view.curve[-1:], len(view.curve), view.note, view.alarm), draw)
+
+
+def _since(decay: tuple[float, float] | None, seconds: int) -> tuple[float, float] | None:
+    """The same decay, with its second 0 moved to where the sparkline begins."""
+    return decay and (decay[0] * 0.5 ** (max(0, seconds) / decay[1]), decay[1])
+
+
+def sparkline(
+    panels: Panels,
+    curve: Sequence[float],
+    decay: tuple[float, float] | None,
+    size: tuple[float, float] = (112, 30),
+) -> pygame.Surface:
+    """One score a second as a line, and the fitted decay (score at second 0, half-life in seconds) as a fainter one.
+
+    The full height is 1, and a faint line lies at a half. size: in units of a 720p picture.
+    """
+    width, height = panels.px(size[0]), panels.px(size[1])
+    surface = rounded((width, height), panels.px(5), (255, 255, 255, 26))
+    pad = panels.px(4)
+    across, along = width - 2 * pad, height - 2 * pad
+    pygame.draw.line(surface, (255, 255, 255, 44), (pad, pad + along // 2), (pad + across, pad + along // 2))
+    if len(curve) < 2:
+        return surface
+
+    def points(scores: Sequence[float]) -> list[tuple[float, float]]:
+        return [(pad + across * i / (len(scores) - 1), pad + along * (1 - min(1.0, s))) for i, s in enumerate(scores)]
+
+    if decay is not None:
+        fitted = [decay[0] * 0.5 ** ((second + 0.5) / decay[1]) for second in range(len(curve))]
+        pygame.draw.aalines(surface, (*INK, 130), False, points(fitted))
+    for offset in (-0.5, 0, 0.5):
+        moved = [(x, y + offset * panels.scale) for x, y in points(curve)]
+        pygame.draw.aalines(surface, score_colour(curve[-1]), False, moved)
+    return surface
 
 
 def _countdown(panels: Panels, seconds: int) -> pygame.Surface:

@@ -289,6 +289,10 @@ class PlayLoop:
             session.coherence.score,
             message,
             recording=self._recorder is not None and self._recorder.recording,
+            curve=tuple(session.coherence.curve),
+            decay=session.coherence.decay,
+            note=session.coherence.note,
+            alarm=session.coherence.alarm,
         )
 
 

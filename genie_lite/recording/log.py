@@ -27,7 +27,9 @@ from genie_lite.errors import OutputError
 
 FORMAT, VERSION = "genie_lite recording", 1
 LOG, VIDEO, REPORT, START = "log.jsonl", "video.mp4", "report.json", "start.png"
-"""The files of a recording. There is a start picture only where the world began from one."""
+CURVE, PAGE = "coherence.png", "report.html"
+"""The files of a recording. There is a start picture only where the world began from one; CURVE and PAGE are the
+report for people."""
 
 FAR_AWAY = 1e12
 """No number in a log is larger."""

@@ -1,4 +1,4 @@
-"""What is left of a session on disk besides its pictures: report.json."""
+"""What is left of a session on disk besides its pictures: report.json, and the same for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Frame, Start
 from genie_lite.errors import OutputError
-from genie_lite.recording.log import REPORT
+from genie_lite.recording.log import CURVE, PAGE, REPORT
+from genie_lite.recording.page import draw_coherence, report_page
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import SessionManager
 
@@ -67,10 +68,13 @@ def prepare_folder(folder: Path) -> Path:
 
 
 def write_report(folder: Path, report: dict[str, Any]) -> Path:
-    """Writes folder/report.json and returns its path. Raises OutputError where that fails."""
+    """Writes report.json, coherence.png and report.html; returns the first. Raises OutputError where that fails."""
     path = prepare_folder(folder) / REPORT
+    picture = draw_coherence(report["coherence"])
     try:
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        (folder / CURVE).write_bytes(picture)
+        (folder / PAGE).write_text(report_page(report, picture), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {path} ({error.strerror}); free some space or use --out") from error
     return path

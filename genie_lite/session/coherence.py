@@ -1,15 +1,8 @@
-"""How well the dream holds together, judged while playing from nothing but the frames. numpy only, about 1 ms a frame.
+"""How well the dream holds together, judged while playing from nothing but the frames. numpy only.
 
-Four signals, each in [0, 1], where 1 is as good as the first seconds were:
-
-- agreement: thumbnail against memory's hint where the hint is known (revisit error as RGB distance);
-- latent: how far the latent's per-channel mean and spread are from the normal distribution the model was trained on
-  (Kullback-Leibler divergence), beyond what this world began with;
-- sharpness: mean luma gradient against the first seconds; both blur and noise lower the signal;
-- brightness: mean luma against the first seconds.
-
-The score is their weighted geometric mean, so that one signal breaking down is enough to see it; a signal a frame
-cannot give is left out and the other weights are rescaled.
+Four frames a second are judged (see signals.py), about 0.5 ms a frame on average. With a fit that came with the weights
+the score is calibrated: 1 less the distance to expect between the dream's picture and the one that the simulator would
+have shown, in the judge's measure, where 0 is no better than an unrelated picture. Without a fit it is one by hand.
 """
 
 from __future__ import annotations
@@ -19,47 +12,44 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genie_lite.actions import STEPS_PER_SECOND
-from genie_lite.camera import THUMB_HEIGHT, THUMB_WIDTH
+from genie_lite.actions import STEPS_PER_SECOND, Action
+from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Frame
-
-WEIGHTS = {"agreement": 0.4, "latent": 0.25, "sharpness": 0.25, "brightness": 0.1}
-REFERENCE_FRAMES = STEPS_PER_SECOND * 2
-"""The first two seconds say what this world looks like."""
+from genie_lite.session.calibration import Calibration, by_hand
+from genie_lite.session.signals import Signals
 
 SMALLEST = 0.02
-"""A signal counts at least this much, so that the geometric mean stays finite and a recovery can show."""
+"""A second counts at least this much in the fitted decay, whose logarithm must stay finite."""
 
-TOLERANCE = {"agreement": 0.03, "latent": 0.3, "sharpness": math.log(2.5), "brightness": 0.15}
-"""What a walk through an unharmed world changes by itself: colour distance, nats, log ratio, luma."""
-
-SCALE = {"agreement": 0.1, "latent": 0.8, "sharpness": 0.8, "brightness": 0.25}
-"""A deviation of this much beyond the tolerance lowers a signal to 1/e."""
-
-LEAST_KNOWN = 0.05
-"""A hint that covers less of the picture says nothing about agreement."""
-
-EVENT = 0.05
-"""Conditions that changed by more are an event: the world may look different, so the reference is taken anew."""
+ONE_ALARM = STEPS_PER_SECOND
+"""Alarms closer together, in steps, are one."""
 
 
 class CoherenceMeter:
-    """Fed one frame at a time; knows the score now, its curve by second, and how long the world held."""
+    """Fed one frame at a time; knows the score now, its curve by second, and how long the world held.
 
-    def __init__(self) -> None:
+    calibration: the fit for the weights that dream. note: why there is none, for the player.
+    """
+
+    def __init__(self, calibration: Calibration | None = None, note: str = "not calibrated") -> None:
+        self.calibration = calibration
+        self.note = "" if calibration else note
         self.reset()
 
     def reset(self) -> None:
         """Forgets everything, as at the start of an episode."""
-        self._reference: dict[str, list[float]] = {}
-        self._conditions: NDArray[np.float32] | None = None
+        self._signals = Signals()
+        self._found: dict[str, float] = {}
+        self._now = 1.0
+        self._alarmed_at: int | None = None
+        self._steps = 0
         self._recent: deque[float] = deque(maxlen=STEPS_PER_SECOND)
         self._second: list[float] = []
-        self._signals: dict[str, float] = {}
         self.curve: list[float] = []
         """Mean score of every full second of world time."""
+        self.alarms: list[float] = []
+        """When something disturbed the dream, in seconds of world time; only a calibrated meter notices."""
 
     @property
     def score(self) -> float:
@@ -67,90 +57,92 @@ class CoherenceMeter:
         return sum(self._recent) / len(self._recent) if self._recent else 1.0
 
     @property
-    def signals(self) -> dict[str, float]:
-        """The signals of the last frame by name, each in [0, 1]; only those that it could give."""
-        return dict(self._signals)
+    def alarm(self) -> bool:
+        """Whether something disturbed the dream within the last second."""
+        return self._alarmed_at is not None and self._steps - self._alarmed_at <= ONE_ALARM
 
-    def update(self, frame: Frame) -> float:
-        """Takes in the next frame and returns the score over the last second."""
-        self._notice_event(frame)
-        measured = _measure(frame)
-        self._signals = {name: self._judge(name, value) for name, value in measured.items()}
-        total = sum(WEIGHTS[name] for name in self._signals)
-        logs = sum(WEIGHTS[name] * math.log(max(SMALLEST, value)) for name, value in self._signals.items())
-        score = math.exp(logs / total)
-        self._recent.append(score)
-        self._second.append(score)
+    @property
+    def signals(self) -> dict[str, float]:
+        """The signals of the last judged frame by name, in their own units; only those that it could give."""
+        return dict(self._found)
+
+    def update(self, frame: Frame, action: Action | None = None, asked: Conditions | None = None) -> float:
+        """Takes in the next frame and returns the score over the last second.
+
+        action: what the player asked for in this step; asked: what the world was asked to be like. Left out, the frame
+        is taken at its word.
+        """
+        found = self._signals.update(frame, action, asked)
+        if found is not None:
+            self._judge(found)
+        self._steps += 1
+        self._recent.append(self._now)
+        self._second.append(self._now)
         if len(self._second) == STEPS_PER_SECOND:
             self.curve.append(sum(self._second) / STEPS_PER_SECOND)
             self._second = []
         return self.score
 
-    @property
-    def half_life(self) -> float | None:
-        """Seconds in which the score halves, by a line through the logarithm of the curve; None when it does not fall.
+    def _judge(self, found: dict[str, float]) -> None:
+        broken = not all(map(math.isfinite, found.values()))
+        self._found = {} if broken else found
+        if broken:  # A picture of no numbers shows nothing.
+            self._now = 0.0
+            return
+        if self.calibration is None:
+            self._now = by_hand(found)
+            return
+        self._now, alarmed = self.calibration.judge(found)
+        if alarmed:
+            if not self.alarm:
+                self.alarms.append(round(self._steps / STEPS_PER_SECOND, 2))
+            self._alarmed_at = self._steps
 
-        A fall of less than a twentieth over the whole curve, or a curve of under three seconds, counts as none.
+    @property
+    def decay(self) -> tuple[float, float] | None:
+        """The exponential through the curve (least squares of its logarithm): score at second 0, seconds to half of it.
+
+        None for a curve of under three seconds, or one that falls by less than a twentieth on the whole.
         """
         if len(self.curve) < 3:
             return None
         seconds = np.arange(len(self.curve)) + 0.5
-        slope = float(np.polyfit(seconds, np.log(np.maximum(self.curve, SMALLEST)), 1)[0])
-        return math.log(2) / -slope if slope * len(self.curve) < math.log(0.95) else None
+        slope, start = np.polyfit(seconds, np.log(np.maximum(self.curve, SMALLEST)), 1)
+        if slope * len(self.curve) >= math.log(0.95):
+            return None
+        return math.exp(start), math.log(2) / -float(slope)
+
+    @property
+    def half_life(self) -> float | None:
+        """Seconds in which the score halves, by `decay`; None when it does not fall."""
+        return None if self.decay is None else self.decay[1]
 
     def summary(self) -> dict[str, Any]:
-        """What a report tells: plain numbers and lists."""
+        """What a report tells: plain numbers and lists. best, worst: seconds of world time, counted from 0."""
         rounded = [round(value, 4) for value in self.curve]
-        half_life = self.half_life
+        decay = self.decay
         return {
             "score": round(self.score, 4),
+            "calibrated": self.calibration is not None,
+            "note": self.note,
             "mean": round(sum(self.curve) / len(self.curve), 4) if self.curve else None,
             "lowest": min(rounded, default=None),
-            "half_life_s": None if half_life is None else round(half_life, 1),
+            "best_second": self.best_second,
+            "worst_second": self.worst_second,
+            "half_life_s": None if decay is None else round(decay[1], 1),
+            "decay_start": None if decay is None else round(decay[0], 4),
+            "alarms_s": self.alarms,
             "curve": rounded,
-            "signals": {name: round(value, 4) for name, value in self._signals.items()},
-            "weights": WEIGHTS,
+            "signals": {name: round(value, 4) for name, value in self._found.items()},
+            "quality": dict(self.calibration.quality) if self.calibration else None,
         }
 
-    def _notice_event(self, frame: Frame) -> None:
-        conditions = frame.conditions.to_array()
-        if self._conditions is None or np.abs(conditions - self._conditions).max() > EVENT:
-            self._conditions = conditions
-            self._reference.clear()
+    @property
+    def best_second(self) -> int | None:
+        """The first second of the highest score; None before one is full."""
+        return self.curve.index(max(self.curve)) if self.curve else None
 
-    def _judge(self, name: str, value: float) -> float:
-        """1 within the tolerance around the reference, then an exponential fall."""
-        reference = self._reference.setdefault(name, [])
-        if len(reference) < REFERENCE_FRAMES:
-            reference.append(value)
-        usual = sum(reference) / len(reference)
-        one_sided = name in ("agreement", "latent")
-        deviation = value - usual if one_sided else abs(value - usual)
-        return math.exp(-max(0.0, deviation - TOLERANCE[name]) / SCALE[name])
-
-
-def _measure(frame: Frame) -> dict[str, float]:
-    """The raw quantities behind the signals, as far as the frame has them."""
-    luma = _luma(frame)
-    gradient = float(np.abs(np.diff(luma, axis=0)).mean() + np.abs(np.diff(luma, axis=1)).mean())
-    measured = {"sharpness": math.log(gradient + 1e-3), "brightness": float(luma.mean())}
-    if frame.latent is not None:
-        channels = frame.latent.reshape(frame.latent.shape[0], -1)
-        mean, variance = channels.mean(1), channels.var(1) + 1e-6
-        measured["latent"] = float(0.5 * (variance + mean * mean - 1 - np.log(variance)).mean())
-    if frame.thumbnail is not None and frame.hint is not None:
-        drawn, expected, known = frame.thumbnail[:3, ::2, ::2], frame.hint[:3, ::2, ::2], frame.hint[3, ::2, ::2] > 0.5
-        if known.mean() >= LEAST_KNOWN:
-            # Both are in [-1, 1], hence the 2; a quarter of the pixels says as much as all of them.
-            measured["agreement"] = float((np.abs(drawn - expected) * known).sum() / known.sum()) / 3 / 2
-    return measured
-
-
-def _luma(frame: Frame) -> NDArray[np.float32]:
-    """Luma in [0, 1] at about 128x72: of the thumbnail, or of every n-th pixel of the image."""
-    if frame.thumbnail is not None:
-        red, green, blue = frame.thumbnail[:3] * 0.5 + 0.5
-    else:
-        rows, columns = (max(1, n // m) for n, m in zip(frame.image.shape, (THUMB_HEIGHT, THUMB_WIDTH), strict=False))
-        red, green, blue = frame.image[::rows, ::columns].transpose(2, 0, 1).astype(np.float32) / 255
-    return 0.299 * red + 0.587 * green + 0.114 * blue
+    @property
+    def worst_second(self) -> int | None:
+        """The first second of the lowest score; None before one is full."""
+        return self.curve.index(min(self.curve)) if self.curve else None

@@ -62,7 +62,8 @@ class SessionManager:
 
     cap: seconds of world time (steps / 24), 0 for no end. floor: a coherence score; after three whole seconds
     below it the session ends (0 never does). An exception of the engine or of an observer ends it as well, and is
-    kept in `error`. script: events that happen by themselves, in every life of the world.
+    kept in `error`. script: events that happen by themselves, in every life of the world. coherence: the meter, one
+    that is not calibrated if left out.
     Raises ValueError for a negative cap or a floor outside [0, 1].
     """
 
@@ -76,6 +77,7 @@ class SessionManager:
         floor: float = 0.0,
         observers: Sequence[Observer] = (),
         script: Sequence[Event] = (),
+        coherence: CoherenceMeter | None = None,
     ) -> None:
         if cap < 0 or not 0 <= floor <= 1:
             raise ValueError(f"cap={cap} must not be negative and floor={floor} must be within [0, 1]")
@@ -83,7 +85,7 @@ class SessionManager:
         self.observers = list(observers)
         self.script = tuple(sorted(script, key=lambda event: event.step))
         self.last_event: Event | None = None
-        self.coherence = CoherenceMeter()
+        self.coherence = coherence or CoherenceMeter()
         self.state = State.IDLE
         self.steps = 0
         self.restarts = 0
@@ -95,6 +97,7 @@ class SessionManager:
         self._glide_everywhere = False
         self.everywhere = False
         """True while the last step changed what has been seen already too."""
+        self._asked: Conditions | None = None
 
     @property
     def heading(self) -> Conditions:
@@ -186,7 +189,8 @@ class SessionManager:
         self.coherence.reset()
         try:
             self.frame = self.engine.reset(self.start, self.seed)
-            self.coherence.update(self.frame)
+            self._asked = self.frame.conditions
+            self.coherence.update(self.frame, None, self._asked)
             self.state = State.RUNNING
             for observer in self.observers:
                 observer.on_start(self, self.frame)
@@ -198,7 +202,7 @@ class SessionManager:
             self._let_events_happen()
             self.frame = self.engine.step(action)
             self.steps += 1
-            self.coherence.update(self.frame)
+            self.coherence.update(self.frame, action, self._asked)
             for observer in self.observers:
                 observer.on_step(action, self.frame)
         except Exception as error:
@@ -219,7 +223,8 @@ class SessionManager:
         if self._glide is not None:
             gone = self.steps + 1 - self._glide_began
             self.everywhere = self._glide_everywhere and gone >= self._glide.steps
-            self.engine.set_conditions(self._glide.at(gone), self.everywhere)
+            self._asked = self._glide.at(gone)
+            self.engine.set_conditions(self._asked, self.everywhere)
             if gone >= self._glide.steps:
                 self._glide = None
 

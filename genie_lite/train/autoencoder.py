@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.model.autoencoder import PATCH, Autoencoder
+from genie_lite.model.autoencoder import PATCH, Autoencoder, FrameHead, PictureHead
 from genie_lite.model.layers import patchify, to_unit
 from genie_lite.train.clips import FrameSet
 from genie_lite.train.least_squares import solve
@@ -150,13 +150,12 @@ class PicturesPart:
         """Solves for the last layer of both heads on all pictures."""
         for size, shrink in (("720p", 1), ("360p", 2)):
             head = self.autoencoder.head(size)
+            solve((head.out,), self._samples(head, shrink))
 
-            def samples(head: nn.Module = head, shrink: int = shrink) -> Iterator[tuple[tuple[Tensor], Tensor]]:
-                for latent, large in zip(self.latents.split(1), self.frames.large.split(1), strict=True):
-                    picture = F.avg_pool2d(to_unit(large.permute(0, 3, 1, 2)), shrink)
-                    yield (head.features(noised(latent)),), patchify(picture, head.patch)
-
-            solve((head.out,), samples())
+    def _samples(self, head: FrameHead | PictureHead, shrink: int) -> Iterator[tuple[tuple[Tensor], Tensor]]:
+        for latent, large in zip(self.latents.split(1), self.frames.large.split(1), strict=True):
+            picture = F.avg_pool2d(to_unit(large.permute(0, 3, 1, 2)), shrink)
+            yield (head.features(noised(latent)),), patchify(picture, head.patch)
 
     @torch.no_grad()
     def sheet(self, module: nn.Module, path: Path) -> None:
