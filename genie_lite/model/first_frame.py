@@ -110,8 +110,11 @@ class FirstFrame(nn.Module):
 
     def recolour(self, conditions: Tensor, asked: Tensor) -> Tensor:
         """What to add to latents for each row's colours to become those of other conditions: B 18, 1 18 -> B 16 18 1."""
-        change = (_features(asked) - _features(conditions)) @ self.mean
-        return change.reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
+        return self.row_means(asked) - self.row_means(conditions)
+
+    def row_means(self, conditions: Tensor) -> Tensor:
+        """The mean latent of each row under conditions B 18: B 16 18 1."""
+        return (_features(conditions) @ self.mean).reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
 
     def candidates(self, asked: Tensor, nearest: int) -> tuple[Tensor, Tensor]:
         """The `nearest` examples to conditions 1 18, recoloured to them, also moved by SHIFTS: N 16 18 32, and the
