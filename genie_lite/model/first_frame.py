@@ -109,7 +109,7 @@ class FirstFrame(nn.Module):
             yield latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
     def recolour(self, conditions: Tensor, asked: Tensor) -> Tensor:
-        """What to add to latents for each row's colours to become those of other conditions: B 18, 1 18 -> B 16 18 1."""
+        """What to add to latents for their rows to take the colours of other conditions: B 18, 1 18 -> B 16 18 1."""
         return self.row_means(asked) - self.row_means(conditions)
 
     def row_means(self, conditions: Tensor) -> Tensor:
