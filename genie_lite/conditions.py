@@ -62,6 +62,11 @@ class Conditions:
         array = np.asarray(weights, np.float64)
         return replace(self, **dict(zip(BIOMES, (float(w) for w in array / array.sum()), strict=True)))
 
+    def with_sky_of(self, other: Conditions) -> Conditions:
+        """The same land at the hour and in the weather of other conditions."""
+        names = ("hour", *(name for name in STRENGTHS if name not in LAND))
+        return replace(self, **{name: getattr(other, name) for name in names})
+
     def same_land(self, other: Conditions) -> bool:
         """True if the two differ in hour and weather at most: the same biomes, plants, hills, water and houses."""
         return all(abs(getattr(self, name) - getattr(other, name)) < 1e-3 for name in (*BIOMES, *LAND))

@@ -84,7 +84,7 @@ def test_the_module_runs_like_the_script() -> None:
         (["play", "--biome", "moon"], "meadow"),
         (["play", "--cap", "-1", "--checkpoint", "."], "--cap"),
         (["play", "--world", "landscape", "--checkpoint", "."], "--world or --checkpoint"),
-        (["worlds", "view", "--floor", "3"], "--floor"),
+        (["worlds", "view", "--coherence-floor", "3"], "--coherence-floor"),
         (["play", "--prompt", "qwxz", "--checkpoint", "."], "qwxz"),
         (["worlds", "view", "--prompt", "qwxz"], "qwxz"),
         (["worlds", "view", "--events", "nowhere.json"], "nowhere.json"),

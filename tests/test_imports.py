@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "session": {"engine.protocol"},
     "recording": {"session", "engine.protocol"},
     "play": {"session", "recording", "engine", "prompt", "pictures", "world_file"},
-    "bench": {"engine", "session", "worlds", "play", "model", "data", "recording"},
+    "bench": {"engine", "session", "worlds", "play", "model", "data", "recording", "prompt", "pictures"},
 }
 """Package -> what of genie_lite it may import besides itself and SHARED. The command line may import everything."""
 

@@ -10,9 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
-
-import tyro
+from typing import TYPE_CHECKING, Any, cast
 
 from genie_lite.commands.words import read_events, tell
 from genie_lite.commands.world import WorldOptions
@@ -51,7 +49,7 @@ class VisitOptions(WorldOptions):
     """The same seed gives the same world; a new one each time if left out."""
     cap: float | None = None
     """Seconds of world time until the visit ends (60 if left out), 0 for no end."""
-    coherence_floor: Annotated[float, tyro.conf.arg(aliases=["--floor"])] = 0.0
+    coherence_floor: float = 0.0
     """End the visit when coherence stays below this score, 0 to 1; 0 never does."""
     off_screen: bool = False
     """No window: an autopilot walks, and a video and a report are written."""

@@ -26,7 +26,7 @@ from genie_lite.engine.painter import Painters
 from genie_lite.engine.protocol import SEEN_EVERY, EngineInfo, Frame, Look, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import UsageError
-from genie_lite.model.autoencoder import LATENT_CHANNELS, PICTURE_SIZES
+from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, PICTURE_SIZES
 from genie_lite.model.checkpoint import Model, load_model
 from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
 from genie_lite.model.familiar import STRANGE, Familiar
@@ -35,6 +35,7 @@ from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import DREAMED, SpatialMemory, clamp_thumbnail, empty_hint
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import Prior
+from genie_lite.model.relight import Relight
 from genie_lite.model.sampler import sample, seeded_noise
 from genie_lite.pictures import as_frame
 from genie_lite.timing import Stopwatch
@@ -109,6 +110,7 @@ class DreamEngine:
         self._hint: Tensor | None
         self._past: Tensor
         self._familiar: Familiar | None = None
+        self._light = Relight(model.autoencoder, model.first_frame)
         self._prior: Prior | None
         self._prior_of: Tensor
         self._began: int
@@ -204,6 +206,8 @@ class DreamEngine:
     def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
         """Changes what the world is like from the next step on; with `everywhere` the view is drawn anew, and all
         others are forgotten."""
+        if self._conditions is not None:
+            self._relight(self._conditions, self._conditions.with_sky_of(conditions))
         if everywhere:
             self._turn_into(conditions)
         self._conditions = conditions
@@ -315,6 +319,20 @@ class DreamEngine:
     def _keep_imagined(self, view: ImaginedView | None) -> None:
         if view:
             self._store(self._thumbnail_of(*view), view[1], IMAGINED_WORTH)
+
+    def _relight(self, before: Conditions, after: Conditions) -> None:
+        """Puts what is in view and in memory into another light."""
+        if before == after:
+            return
+        with torch.inference_mode():
+            gain = self._light.gain(_row(before), _row(after))
+            frame = torch.from_numpy(self._painters.paint(self._latent, "144p")).permute(2, 0, 1)[None]
+            change = self._light.change(to_unit(frame), gain)
+            context = self._context + change.repeat(1, CONTEXT_FRAMES, 1, 1)
+            self._context = context.clamp(-LATENT_BOUND, LATENT_BOUND)
+            self._latent = self._context[:, -LATENT_CHANNELS:]
+            self._thumb = self._thumbnail_of(self._latent, self._pose)
+            self._memory.relight(gain)
 
     def _turn_into(self, conditions: Conditions) -> None:
         """Forgets every view, and begins to draw this one anew under other conditions."""

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genie_lite.engine.runtime import Network
-from genie_lite.model.autoencoder import PICTURE_SIZES, Autoencoder, FrameHead, PictureHead
+from genie_lite.model.autoencoder import (
+    LATENT_CHANNELS,
+    LATENT_HEIGHT,
+    LATENT_WIDTH,
+    PICTURE_SIZES,
+    Autoencoder,
+    FrameHead,
+    PictureHead,
+)
 
 
 class Painter(nn.Module):
@@ -37,7 +45,8 @@ class Painters:
     def paint(self, latent: Tensor, quality: str) -> NDArray[np.uint8]:
         """The picture of a latent (1 16 18 32) in a size of PICTURE_SIZES: uint8 (H, W, 3)."""
         if quality not in self._ready:
-            self._ready[quality] = self._compile(Painter(self._autoencoder.head(quality)), latent)
+            example = torch.zeros(1, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH)
+            self._ready[quality] = self._compile(Painter(self._autoencoder.head(quality)), example)
         patches = self._ready[quality](latent)[0].numpy()
         width, height = PICTURE_SIZES[quality]
         rows, columns = patches.shape[:2]

@@ -106,9 +106,12 @@ class FirstFrame(nn.Module):
             yield latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
     def recolour(self, conditions: Tensor, asked: Tensor) -> Tensor:
-        """What to add to latents for the colours of each row to become those of conditions asked for: B 16 18 1."""
-        change = (_features(asked) - _features(conditions)) @ self.mean
-        return change.reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
+        """What to add to latents for their rows to take the colours of other conditions: B 18, 1 18 -> B 16 18 1."""
+        return self.row_means(asked) - self.row_means(conditions)
+
+    def row_means(self, conditions: Tensor) -> Tensor:
+        """The mean latent of each row under conditions B 18: B 16 18 1."""
+        return (_features(conditions) @ self.mean).reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
 
     def candidates(self, asked: Tensor, nearest: int) -> Candidates:
         """The `nearest` examples to conditions 1 18, recoloured to them, also moved by SHIFTS."""

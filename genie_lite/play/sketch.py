@@ -245,7 +245,7 @@ class SketchScreen(Screen):
         label = panels.once(("seed", seed), lambda: panels.box(panels.text(f"seed {seed}", 13), (8, 3)))
         if number == self.chosen or place.collidepoint(self.mouse):
             surface.blit(label, label.get_rect(bottomleft=(place.left + panels.px(6), place.bottom - panels.px(6))))
-        if candidate.locked or place.collidepoint(self.mouse):
+        if candidate.image is not None and (candidate.locked or place.collidepoint(self.mouse)):
             lock = panels.once(("lock", candidate.locked), lambda: padlock(panels, candidate.locked))
             at = lock.get_rect(topright=(place.right - panels.px(6), place.top + panels.px(6)))
             surface.blit(lock, at)
