@@ -27,7 +27,7 @@ STRIDE = 12
 def returns(dream: Dream, judge: Judge, truth: Truth, number: int, plan: Plan, tick: Tick) -> Found:
     """The last frame of a full turn, and of the trips that this world makes, against the dream's own first frame."""
     journeys = [("full_turn", "", [Action(turn=1.0)] * FULL_TURN)]
-    seconds = (seconds for seconds, each in plan.trips if number % each == 0)
+    seconds = (seconds for seconds, worlds in plan.trips if number < worlds)
     journeys += [("there_and_back", f"_{s}s", there_and_back(s)) for s in seconds]
     found: Found = {}
     for name, length, actions in journeys:

@@ -166,9 +166,9 @@ def _visits(found: Found, truth: Truth, plan: Plan, tools: Instruments, tick: Ti
     judge, on, number = tools.judge, tools.dreams[0], found.number
     found.numbers |= returns(on, judge, truth, number, plan, tick)
     found.numbers |= mirror_walk(on, tools.world, judge, truth, plan, tick)
-    if number % plan.keys_each == 0:
+    if number < plan.keys_worlds:
         found.keys = opposite_keys(on, tools.world, truth, plan, tick)
-    if number % plan.idle_each == 0:
+    if number < plan.idle_worlds:
         still, found.idle = idle(on, judge, truth, plan, tick)
         found.numbers |= still
 
