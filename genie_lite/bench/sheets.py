@@ -80,6 +80,9 @@ def main(options: Options) -> int:
         suffix = "" if memory else "_no_memory"
         save_sheet(minute(engine(memory=memory), walking=name == "walk"), out / f"{name}_60s{suffix}.png")
 
+    def draw_words(name: str, make: Callable[[DreamEngine], Image.Image]) -> None:
+        _write(make(engine()), prepare_folder(out / "sheets") / f"{name}.webp", quality=88)
+
     draw: dict[str, list[Callable[[], None]]] = {
         "first_frames": [lambda: save_sheet(first_frames(engine()), out / "first_frames.png")],
         "film": [lambda: save_film(engine("720p"), out / "walk.webp")],
@@ -91,10 +94,7 @@ def main(options: Options) -> int:
         ("events", word_sheets.events),
         ("pictures", partial(word_sheets.pictures, folder=options.pictures)),
     ):
-        path = out / "sheets" / f"{words}.webp"
-        draw[words] = [
-            lambda path=path, make=make: _write(make(engine()), prepare_folder(path.parent) / path.name, quality=88)
-        ]  # type: ignore[misc]
+        draw[words] = [partial(draw_words, words, make)]
     for name in ("idle", "walk"):
         draw[name] = [partial(draw_minute, name, memory) for memory in (True, False)]
     work = [job for name in options.only for job in draw[name]]
