@@ -304,7 +304,7 @@ def test_another_land_leaves_what_is_remembered_unless_it_comes_everywhere(make:
     assert int((engine._memory.worth > 0).sum()) >= seen > 0
     engine.set_conditions(biome("snow"), everywhere=True)
     assert not (engine._memory.worth > 0).any()
-    for _ in range(TURNING):
+    for _ in range(TURNING - 1):
         engine.step(IDLE)
     worth = engine._memory.worth[engine._memory.worth > 0]
     assert worth.tolist() == [pytest.approx(0.75)], "the view as it shall be, and nothing else"
