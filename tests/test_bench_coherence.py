@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,20 @@ from tiny import with_examples
 
 from genie_lite.actions import IDLE, Action
 from genie_lite.bench.coherence import Options, main
+from genie_lite.bench.control import Readings, accuracy, opposite_keys, read_back
+from genie_lite.bench.distortions import blurred
+from genie_lite.bench.drift import drift, sharpness_ratio
+from genie_lite.bench.frechet import FEWEST, between, frechet
 from genie_lite.bench.heldout import Truth, branch, record
-from genie_lite.bench.measures import Dream, Plan, next_frames, opposite_keys, revisits, rollouts
 from genie_lite.bench.metrics import BEST_PSNR, flow, psnr, sharpness, shift, ssim
-from genie_lite.bench.report import MEASURED, summary_line
+from genie_lite.bench.plan import QUICK, Plan
+from genie_lite.bench.pool import Job, measure_worlds
+from genie_lite.bench.report import MEASURED
+from genie_lite.bench.revisits import backwards, idle, mirror_walk, mirrored_out, returns
+from genie_lite.bench.rollouts import half_life, instants, next_frames, walk
 from genie_lite.bench.sheets import minute
+from genie_lite.bench.subject import Dream
+from genie_lite.camera import Pose
 from genie_lite.cli import COMMANDS
 from genie_lite.conditions import BIOMES, Conditions, biome
 from genie_lite.data.collect import SPLIT_SEEDS
@@ -31,6 +39,7 @@ from genie_lite.errors import CheckpointError, RenderError, UsageError
 from genie_lite.model.autoencoder import AutoencoderConfig
 from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, load_model, save_part
 from genie_lite.model.first_frame import FirstFrameConfig
+from genie_lite.model.judge import Judge, JudgeNet, save_judge
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import SpatialMemory, clamp_thumbnail
 from genie_lite.model.motion import MotionConfig
@@ -40,8 +49,8 @@ from genie_lite.worlds import make_world
 TINY_UNET = UNetConfig(channels=(32, 32, 32), embedding=16)
 TINY = ModelConfig(AutoencoderConfig(16, 16, 16, 16, 1, 16), MotionConfig(16, 16), TINY_UNET, FirstFrameConfig(8))
 TINY_PLAN = Plan(
-    episodes=2, history=8, horizon=24, next_frames=2, pictures=1, key_steps=2, minute=8, minute_worlds=1,
-    minute_worlds_no_memory=1, revisit_worlds=1, revisit_worlds_no_memory=0, trips=(4,),
+    episodes=2, history=8, horizon=24, horizon_no_memory=24, next_frames=2, pictures=1, keys_each=2, key_steps=2,
+    mirror=4, trips=((4, 2),), idle_each=2, minute=8,
 )  # fmt: skip
 
 
@@ -57,7 +66,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     last.data[-16:] = 0.5  # everything is some ten metres away
     for name in PARTS:
         save_part(folder, model, name)
+    save_judge(folder, random_judge())
     return folder
+
+
+def random_judge() -> Judge:
+    return Judge(JudgeNet().eval().requires_grad_(False), {})
 
 
 def engine(checkpoint: Path, memory: bool = True) -> DreamEngine:
@@ -94,10 +108,8 @@ def test_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
 
 def test_a_blurred_picture_is_less_sharp() -> None:
     picture = country()
-    blurred = picture.reshape(36, 4, 64, 4, 3).mean((1, 3)).repeat(4, 0).repeat(4, 1)
-    blurred = (blurred + np.roll(blurred, 8, 0) + np.roll(blurred, 8, 1)).astype(np.float32) / 3
     assert sharpness(np.full_like(picture, 7)) == 0
-    assert sharpness(picture) > 1.3 * sharpness(blurred.astype(np.uint8))
+    assert sharpness(picture) > 1.3 * sharpness(blurred(picture, 4))
 
 
 @pytest.mark.parametrize(("right", "down"), [(8, 0), (-8, 0), (0, 5), (0, -5), (-3, 4), (0, 0)])
@@ -191,18 +203,23 @@ class Oracle:
         return Frame(image, 0, info["pose"], info["conditions"])
 
 
-def untracked(items: Sequence[Any], _name: str) -> Sequence[Any]:
-    return items
+def untold(_frames: int) -> None:
+    """Nobody watches the progress."""
 
 
 def test_a_perfect_dream_measures_as_perfect() -> None:
-    world = make_world("counting")
+    world, judge = make_world("counting"), random_judge()
     truth = record(world, 1, 32)
     dream = Dream(Oracle(world, truth), "")
-    found = rollouts(dream, [truth], TINY_PLAN, 1, untracked)
-    assert (found.curves == BEST_PSNR).all() and (found.strayed == 0).all() and (found.repeated < BEST_PSNR).all()
-    assert np.array_equal(found.films[0], truth.frames[8:])
-    assert next_frames(dream, [truth], TINY_PLAN, untracked) == {"next_frame_psnr": [BEST_PSNR]}
+    walked = walk(dream, truth, TINY_PLAN, 24, untold)
+    curve = walked.curve(judge, truth, TINY_PLAN)
+    assert np.array_equal(walked.film, truth.frames[8:]) and (walked.strayed == 0).all()
+    assert curve.seconds.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert (curve.values["psnr"] == BEST_PSNR).all() and curve.at(24)["ssim"] == pytest.approx(1)
+    np.testing.assert_allclose(curve.values["distance"], 0, atol=1e-6)
+    assert curve.at(23) == {}, "not judged there"
+    forced = next_frames(dream, judge, truth, TINY_PLAN, untold)
+    assert (forced.values["psnr"] == BEST_PSNR).all() and forced.seconds[-1] == 1.0
 
 
 def test_in_the_landscape_every_key_of_the_simulator_is_found_right() -> None:
@@ -210,15 +227,96 @@ def test_in_the_landscape_every_key_of_the_simulator_is_found_right() -> None:
         world = make_world("landscape")
     except RenderError as error:
         pytest.skip(f"no OpenGL: {error}")
-    truth = record(world, 2, 9)
-    plan = replace(TINY_PLAN, key_steps=6)
+    truth, judge = record(world, 2, 33), random_judge()
+    plan = replace(TINY_PLAN, key_steps=6, mirror=24, trips=((5, 1),))
     dream = Dream(Oracle(world, truth), "")
-    found = opposite_keys(dream, world, [truth], plan, untracked)
-    back = revisits(dream, [truth], replace(plan, trips=(5,)), untracked)
+    found = opposite_keys(dream, world, truth, plan, untold)
+    back = returns(dream, judge, truth, 0, plan, untold)
+    mirror = mirror_walk(dream, world, judge, truth, plan, untold)
     world.close()
     assert found == {"turn": [True] * 2, "look": [True] * 2, "strafe": [True] * 2, "forward": [True] * 2}
+    assert accuracy(found) == (1.0, {"turn": 1.0, "look": 1.0, "strafe": 1.0, "forward": 1.0})
     # Clouds drift meanwhile; on the way nothing bars the path, so that the trip ends where it began.
-    assert back["full_turn_psnr"][0] > 25 and back["there_and_back_psnr_5s"][0] > 25
+    assert back["full_turn_psnr"] > 25 and back["there_and_back_psnr_5s"] > 25
+    assert mirror["mirror_psnr"] == mirror["mirror_psnr_truth"] > 25
+
+
+def test_a_mirror_walk_ends_where_it_began_and_meets_every_pose_of_the_way_out() -> None:
+    world = make_world("counting")
+    actions = [Action(forward=0.5, strafe=-1, turn=0.3, look=1.0, jump=True, run=k % 3 == 0) for k in range(40)]
+    out = mirrored_out(actions, pitch=0.5)
+    world.reset(seed=0)
+    poses = [world.step(action.to_array())[-1]["pose"].to_array() for action in [*out, *backwards(out)]]
+    way_out, way_back = np.array([np.array([0, 0, 1.7, 0, 0]), *poses[:39]]), np.array(poses[40:])
+    np.testing.assert_allclose(way_back, way_out[::-1], atol=1e-6)
+    assert np.ptp(way_out, axis=0)[[0, 1, 3]].min() > 0.1, "it went somewhere"
+
+
+def test_a_dream_that_moves_while_nothing_is_pressed_is_found_out(checkpoint: Path) -> None:
+    class Rolling:
+        """Shows the world from a slowly turning head."""
+
+        count = 0
+
+        def follow(self, frames: NDArray[np.uint8], *_: Any) -> Frame:
+            return Frame(frames[-1], 0, Pose(), biome("snow"))
+
+        def step(self, action: Action) -> Frame:
+            self.count += self.speed
+            return Frame(np.roll(country(3), self.count, 1), 0, Pose(), biome("snow"))
+
+        def __init__(self, speed: int) -> None:
+            self.speed = speed
+
+    world = make_world("counting")
+    truth, judge = record(world, 0, 9), random_judge()
+    still, away = idle(Dream(Rolling(0), ""), judge, truth, TINY_PLAN, untold)
+    assert (still["idle_psnr_60s"], still["idle_moved_px_60s"]) == (BEST_PSNR, 0.0) and away.max() < 1e-6
+    moved, away = idle(Dream(Rolling(1), ""), judge, truth, TINY_PLAN, untold)
+    assert moved["idle_psnr_60s"] < 30 and moved["idle_moved_px_60s"] == 7 and away[-1] > 1e-3
+
+
+def test_the_frechet_distance_knows_gaussians() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.normal(0, 1, (4000, 3))
+    assert frechet(one, one) == pytest.approx(0, abs=1e-9)
+    assert frechet(one, one + np.array([2, 0, 0])) == pytest.approx(4)
+    assert frechet(one, 3 * (one - one.mean(0)) + one.mean(0)) == pytest.approx(3 * 4, rel=0.1)
+    few = rng.normal(0, 1, (FEWEST // 2, 3))
+    assert between([few, few], [few, few]) == pytest.approx(0, abs=1e-9)
+    assert between([few], [few]) is None, "too few for a covariance"
+
+
+def test_drift_compares_the_beginning_with_the_end() -> None:
+    judge = random_judge()
+    film = np.stack([country(seed) for seed in range(20)])
+    fading = np.stack([frame // (1 + index // 10) for index, frame in enumerate(film)])
+    steady, faded = (drift(f, judge.observe(f)) for f in (film, fading))
+    assert faded["brightness"] > 40 > 10 > steady["brightness"] and faded["contrast"] > steady["contrast"]
+    assert sharpness_ratio(fading) == pytest.approx(0.5, abs=0.05) and sharpness_ratio(film) > 0.9
+
+
+def test_keys_read_back_are_counted_by_key() -> None:
+    judge = random_judge()
+    observed = replace(judge.observe(np.zeros((4, 144, 256, 3), np.uint8)))
+    observed.key_scores[:] = 0
+    observed.key_scores[:, 0] = (1, 1, 0)
+    found = read_back(judge, observed, [Action(forward=1), Action(turn=1), Action(forward=1)])
+    scores = (found + found).scores()
+    assert scores["forward"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "pressed": 4}
+    assert scores["turn_right"]["f1"] == 0 and set(scores) == {"forward", "turn_right"} and found.f1 == 0.25
+    nothing = np.zeros(10, np.int64)
+    assert Readings(nothing, nothing, nothing).f1 is None
+
+
+def test_the_half_life_is_when_half_of_an_unrelated_frames_excess_is_reached() -> None:
+    seconds = instants(240, 6) / 24
+    rising = 0.1 + 0.08 * seconds
+    assert half_life(seconds, rising, ceiling=0.1, unrelated=1.1) == pytest.approx(6.25, abs=0.3)
+    assert half_life(seconds, rising, ceiling=0.1, unrelated=2.1) is None
+    spike = np.full(40, 0.1)
+    spike[20] = 1.0
+    assert half_life(seconds, spike, ceiling=0.1, unrelated=1.1) is None, "a single bad frame is no end"
 
 
 def test_a_sheet_shows_every_biome_at_every_moment(checkpoint: Path) -> None:
@@ -242,20 +340,31 @@ def test_the_whole_command_ends_in_one_line_of_json(
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert line["bench"] == "coherence" and line["world"] == "counting" and line["episodes"] == 2
     assert set(MEASURED) <= line.keys() and line["checkpoint"]
-    measured = ("autoencoder_psnr", "next_frame_psnr", "psnr_1s", "idle_psnr_60s", "sharpness_ratio_60s")
+    measured = (
+        "autoencoder_psnr", "next_frame_psnr", "psnr_1s", "idle_psnr_60s", "sharpness_ratio_60s", "mirror_psnr",
+        "conditions_accuracy_60s", "full_turn_psnr", "distance_1s", "ssim_1s_no_memory", "psnr_1s_repeated",
+        "next_frame_psnr_no_memory", "drift_conditions", "unrelated_distance",
+    )  # fmt: skip
     for name in measured:
         assert math.isfinite(line[name]), name
-    assert line["next_frame_psnr_no_memory"] is not None and line["psnr_1s_repeated"] is not None
-    assert line["psnr_3s"] is None and line["half_life_s"] is None, "not measured is null, not a guess"
+    assert line["psnr_3s"] is None and line["meter_spearman"] is None, "not measured is null, not a guess"
+    assert line["frechet_32"] is None and 0 <= line["controllability_f1"] <= 1
     assert 0 <= line["opposite_key_accuracy"] <= 1
     assert {path.suffix for path in tmp_path.iterdir()} == {".png", ".json", ".mp4"}
+    told = json.loads((tmp_path / "coherence.json").read_text())
+    assert len(told["curves"]["memory"]["psnr"]) == 2 and len(told["curves"]["memory"]["seconds"]) == 4
+    assert len(told["samples"]["psnr_1s"]) == 2 and told["judge_on_distortions"]["distances"]["blur"]
 
 
-def test_the_line_counts_every_key_press() -> None:
-    keys = {"turn": [True, True, True, False], "forward": []}
-    line = summary_line("landscape", 4, {"psnr_1s": [20.0, 21.0]}, keys, "abc")
-    assert line["opposite_key_accuracy"] == 0.75 and line["psnr_1s"] == 20.5
-    assert line["opposite_key_by_key"] == {"turn": 0.75, "forward": None}
+def test_worlds_measured_by_several_processes_are_the_same(checkpoint: Path, tmp_path: Path) -> None:
+    engine_options = EngineOptions(checkpoint, quality="144p", runtime="eager", dtype="fp32", threads=1)
+    plan = replace(TINY_PLAN, horizon=6, horizon_no_memory=6, keys_each=3, idle_each=3, trips=())
+    job = Job("counting", engine_options, checkpoint, plan, tmp_path)
+    drawn: list[int] = []
+    alone, together = measure_worlds(job, 1, untold), measure_worlds(job, 2, drawn.append)
+    assert [found.number for found in together] == [0, 1] and sum(drawn) > 0
+    for one, other in zip(alone, together, strict=True):
+        assert one.numbers == pytest.approx(other.numbers) and one.name == other.name
 
 
 def test_bad_wishes_are_refused(tmp_path: Path) -> None:
@@ -264,5 +373,7 @@ def test_bad_wishes_are_refused(tmp_path: Path) -> None:
         Options(episodes=0)
     with pytest.raises(CheckpointError):
         main(Options(checkpoint=tmp_path / "nothing", out=tmp_path))
-    assert Options(quick=True).plan().episodes == 8 and Options().plan().episodes == 16
-    assert Options(quick=True, episodes=3).plan().episodes == 3
+    assert Options(quick=True).plan() == QUICK and Options().plan().horizon == 60 * 24
+    assert Options(quick=True, episodes=3).plan().episodes == 3 and Options(horizon=90).plan().horizon == 90 * 24
+    with pytest.raises(UsageError, match="--horizon 0"):
+        Options(horizon=0)

@@ -6,18 +6,15 @@ import importlib.util
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from genie_lite.errors import GenieLiteError, UsageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from genie_lite.bench.heldout import Truth
-    from genie_lite.bench.measures import Dream, Plan, Rollouts, Samples, Track
-    from genie_lite.model.checkpoint import Model
-
-NO_MEMORY = "_no_memory"
+    from genie_lite.bench.plan import Plan
+    from genie_lite.bench.pool import Job
 
 
 @dataclass(frozen=True)
@@ -29,9 +26,11 @@ class Options:
     checkpoint: Path | None = None
     """Weights of your own: a folder that training wrote."""
     quick: bool = False
-    """Fewer and shorter measurements, about three minutes on two cores instead of fifteen."""
+    """Fewer and shorter measurements, two minutes on two cores instead of fifteen."""
     episodes: int | None = None
-    """Held-out worlds (16, or 8 with --quick); every biome takes its turn."""
+    """Held-out worlds (8, or 4 with --quick); every biome takes its turn."""
+    horizon: int | None = None
+    """Seconds of each walk beside the simulator (60, or 10 with --quick)."""
     denoising_steps: int = 1
     """Sampling steps a frame."""
     runtime: Literal["auto", "openvino", "eager"] = "auto"
@@ -39,93 +38,68 @@ class Options:
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     """Number format; auto measures what this processor does well."""
     threads: int | None = None
-    """Processor threads for the networks (all cores if left out)."""
+    """Worlds measured at once, each on a processor core of its own (all cores if left out)."""
     out: Path = Path("runs/bench")
-    """Folder for coherence.png, coherence.json and the videos."""
+    """Folder for coherence.png, coherence_sheet.png, coherence.json and the videos."""
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "denoising_steps", "threads"):
+        for name in ("episodes", "horizon", "denoising_steps", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"--{name.replace('_', '-')} {value} is too small; give at least 1")
 
     def plan(self) -> Plan:
         """How much to measure."""
-        from genie_lite.bench.measures import Plan
+        from genie_lite.actions import STEPS_PER_SECOND
+        from genie_lite.bench.plan import QUICK, Plan
 
-        short = Plan(
-            episodes=8, next_frames=8, minute_worlds=2, minute_worlds_no_memory=0, revisit_worlds=2,
-            revisit_worlds_no_memory=0, trips=(5,),
-        )  # fmt: skip
-        plan = short if self.quick else Plan()
-        return replace(plan, episodes=self.episodes or plan.episodes)
+        plan = QUICK if self.quick else Plan()
+        horizon = self.horizon * STEPS_PER_SECOND if self.horizon else plan.horizon
+        return replace(plan, episodes=self.episodes or plan.episodes, horizon=horizon)
 
 
 def main(options: Options, plan: Plan | None = None) -> int:
-    """Measures, prints a table and the JSON line, leaves plot, videos and numbers. Raises GenieLiteError."""
+    """Measures, prints tables and the JSON line, leaves plots, sheet, videos and numbers. Raises GenieLiteError."""
     if importlib.util.find_spec("matplotlib") is None:
         raise GenieLiteError('`bench coherence` needs matplotlib: pip install "genie_lite[bench]"')
-    from genie_lite.bench.report import save_curves, save_films, show_table, summary_line, write_json
-    from genie_lite.engine.shipped import find_checkpoint
+    from genie_lite.bench.pictures import save_curves, save_moments
+    from genie_lite.bench.pool import measure_worlds
+    from genie_lite.bench.report import show, summary_line, write_json
+    from genie_lite.bench.summary import summarise
+    from genie_lite.engine.runtime import available_cores
     from genie_lite.model.checkpoint import load_model
-    from genie_lite.recording.report import prepare_folder
+    from genie_lite.model.judge import load_judge
 
-    plan = plan or options.plan()
-    checkpoint = find_checkpoint(None if options.checkpoint else options.world, options.checkpoint)
-    out = prepare_folder(options.out)
-    model = load_model(checkpoint)
+    job = _job(options, plan or options.plan())
+    judge, weights = load_judge(job.judge), load_model(job.engine.checkpoint).hash
     with progress_bar() as bar:
-        found = measure(options, plan, model, checkpoint, lambda items, name: bar.track(items, description=name))
-    show_table(found.samples)
-    save_curves({"memory": found.on.curves, "no memory": found.off.curves, "last frame": found.on.repeated}, out)
-    save_films(found.truths, found.on.films, plan.history, out)
-    line = summary_line(options.world, plan.episodes, found.samples, found.keys, model.hash)
-    write_json(line | {"samples": found.samples}, out / "coherence.json")
+        task = bar.add_task("frames", total=sum(map(job.plan.frames, range(job.plan.episodes))))
+        worlds = measure_worlds(job, options.threads or available_cores(), lambda n: bar.update(task, advance=n))
+        bar.update(task, description="summing up")
+        summary = summarise(worlds, judge)
+    show(summary)
+    save_curves(summary, job.out)
+    save_moments(worlds, job.out)
+    line = summary_line(options.world, job.plan, summary, weights)
+    write_json(line | summary.details(), job.out / "coherence.json")
     print(json.dumps(line, separators=(",", ":")))
     return 0
 
 
-@dataclass(frozen=True)
-class Found:
-    """All that was measured. samples and keys by name; on, off: rollouts with memory and without."""
+def _job(options: Options, plan: Plan) -> Job:
+    """What to measure and with what; checked before minutes are spent. Raises GenieLiteError."""
+    from genie_lite.bench.pool import Job
+    from genie_lite.engine.dream import EngineOptions
+    from genie_lite.engine.shipped import find_checkpoint, find_judge
+    from genie_lite.recording.report import prepare_folder
 
-    samples: Samples
-    keys: dict[str, list[bool]]
-    on: Rollouts
-    off: Rollouts
-    truths: list[Truth]
-
-
-def measure(options: Options, plan: Plan, model: Model, checkpoint: Path, track: Track) -> Found:
-    """Runs the whole plan. model: in float32, the judge of pictures; the engines load weights of their own."""
-    from genie_lite.bench import measures
-    from genie_lite.bench.heldout import record
-    from genie_lite.worlds import make_world
-
-    world = make_world(options.world)
-    steps = plan.history + plan.horizon
-    instants = [plan.history + k * plan.horizon // plan.pictures for k in range(plan.pictures)]
-    truths = [record(world, number, steps, instants) for number in track(range(plan.episodes), "truth")]
-    on, off = (_dream(options, checkpoint, memory) for memory in (True, False))
-    samples = measures.autoencoder_quality(model.autoencoder, truths, track)
-    rolled = {}
-    for dream in (on, off):
-        samples |= measures.next_frames(dream, truths, plan, track)
-        rolled[dream.suffix] = measures.rollouts(dream, truths, plan, FILMS, track)
-        samples |= rolled[dream.suffix].samples(dream.suffix)
-    keys = measures.opposite_keys(on, world, truths, plan, track)
-    for dream, worlds in ((on, plan.revisit_worlds), (off, plan.revisit_worlds_no_memory)):
-        if worlds:
-            samples |= measures.revisits(dream, truths[:worlds], plan, track)
-    for dream, worlds in ((on, plan.minute_worlds), (off, plan.minute_worlds_no_memory)):
-        if worlds:
-            samples |= measures.minutes(dream, model.autoencoder, truths[:worlds], plan, track)
-    world.close()
-    return Found(samples, keys, rolled[on.suffix], rolled[off.suffix], truths)
-
-
-FILMS = 4
-"""Episodes whose truth and dream are kept as a video."""
+    checkpoint = find_checkpoint(None if options.checkpoint else options.world, options.checkpoint)
+    engine = EngineOptions(
+        checkpoint, quality="144p", runtime=options.runtime, dtype=options.dtype, threads=1,
+        denoising_steps=options.denoising_steps,
+    )  # fmt: skip
+    judge = find_judge(checkpoint, options.world)
+    return Job(options.world, engine, judge, plan, prepare_folder(options.out))
 
 
 def progress_bar() -> Progress:
@@ -135,14 +109,3 @@ def progress_bar() -> Progress:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True))
-
-
-def _dream(options: Options, checkpoint: Path, memory: bool) -> Dream:
-    from genie_lite.bench.measures import Dream
-    from genie_lite.engine.dream import DreamEngine, EngineOptions
-
-    settings: dict[str, Any] = {
-        name: getattr(options, name) for name in ("denoising_steps", "runtime", "dtype", "threads")
-    }
-    engine = DreamEngine.load(EngineOptions(checkpoint, quality="144p", memory=memory, **settings))
-    return Dream(engine, "" if memory else NO_MEMORY)

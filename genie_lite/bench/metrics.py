@@ -43,6 +43,16 @@ def sharpness(picture: Picture) -> float:
     return float(np.hypot(down, right).mean())
 
 
+def brightness(picture: Picture) -> float:
+    """Mean luma, in grey levels."""
+    return float(luma(picture).mean())
+
+
+def contrast(picture: Picture) -> float:
+    """Standard deviation of the luma, in grey levels."""
+    return float(luma(picture).std())
+
+
 def shift(before: Picture, after: Picture) -> tuple[float, float]:
     """How far the picture as a whole moved, in pixels: (right, down).
 
@@ -64,7 +74,7 @@ def luma(picture: Picture) -> NDArray[np.float32]:
 
 
 def _plane(picture: Picture) -> Tensor:
-    return torch.from_numpy(luma(picture)).double()[None, None]
+    return torch.from_numpy(luma(picture))[None, None]
 
 
 def _mean(plane: Tensor, window: int) -> Tensor:

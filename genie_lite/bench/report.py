@@ -1,24 +1,20 @@
-"""What a coherence measurement leaves: a table, curves, films, and one line for machines."""
+"""What a coherence measurement says: tables, and one line for machines."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from genie_lite.actions import STEPS_PER_SECOND
-from genie_lite.bench.heldout import Truth
-from genie_lite.bench.measures import Samples
-from genie_lite.bench.plot import save_figure
+from genie_lite.bench.distortions import STRENGTHS
+from genie_lite.bench.plan import Plan
+from genie_lite.bench.summary import Summary
 from genie_lite.errors import OutputError
-from genie_lite.recording.video import VideoWriter
 
 MEASURED = (
     "autoencoder_psnr", "next_frame_psnr", "psnr_1s", "psnr_3s", "psnr_10s", "full_turn_psnr",
@@ -29,30 +25,21 @@ MEASURED = (
 """The numbers that every line holds, null where not measured."""
 
 
-def show_table(samples: Samples) -> None:
-    """Prints mean, spread and extremes of every measurement over the episodes."""
-    table = Table(title="Coherence on held-out worlds")
-    table.add_column("measurement", overflow="fold")
-    for column in ("mean", "spread", "least", "most", "samples"):
-        table.add_column(column, justify="right")
-    for name, values in samples.items():
-        numbers = (np.mean(values), np.std(values), np.min(values), np.max(values))
-        table.add_row(name, *(f"{number:.2f}" for number in numbers), str(len(values)))
-    Console().print(table)
+def show(summary: Summary) -> None:
+    """Prints every measurement with its spread over the worlds, the keys, and what the judge makes of known harm."""
+    console = Console()
+    for table in (_numbers_table(summary), _keys_table(summary), _distortions_table(summary)):
+        console.print(table)
 
 
-def summary_line(
-    world: str, episodes: int, samples: Samples, keys: Mapping[str, Sequence[bool]], checkpoint: str | None
-) -> dict[str, Any]:
+def summary_line(world: str, plan: Plan, summary: Summary, checkpoint: str | None) -> dict[str, Any]:
     """The one line for machines: means rounded, with every name of MEASURED in it."""
-    means = {name: round(float(np.mean(values)), 3) for name, values in samples.items()}
-    tried = [outcome for outcomes in keys.values() for outcome in outcomes]
-    if tried:
-        means["opposite_key_accuracy"] = round(float(np.mean(tried)), 3)
-    by_key = {name: round(float(np.mean(outcomes)), 3) if outcomes else None for name, outcomes in keys.items()}
-    line: dict[str, Any] = {"bench": "coherence", "world": world, "episodes": episodes, "memory": True}
+    means: dict[str, float | None] = {name: float(np.mean(values)) for name, values in summary.samples.items()}
+    means = {name: _rounded(value) for name, value in (means | summary.single).items()}
+    line: dict[str, Any] = {"bench": "coherence", "world": world, "episodes": plan.episodes, "memory": True}
     line |= {name: means.pop(name, None) for name in MEASURED}
     line["checkpoint"] = checkpoint
+    by_key = {name: _rounded(value) for name, value in summary.keys.items()}
     return line | means | {"opposite_key_by_key": by_key}
 
 
@@ -64,25 +51,50 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
         raise OutputError(f"cannot write {path} ({error.strerror or error}); give another folder with --out") from error
 
 
-def save_curves(curves: Mapping[str, NDArray[np.float64]], folder: Path) -> Path:
-    """Mean PSNR over the seconds of a rollout with its quartiles, for arrays (episodes, frames). Raises OutputError."""
-    path = folder / "coherence.png"
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    for name, values in curves.items():
-        seconds = np.arange(1, values.shape[1] + 1) / STEPS_PER_SECOND
-        (line,) = axes.plot(seconds, values.mean(0), label=name)
-        low, high = np.percentile(values, (25, 75), axis=0)
-        axes.fill_between(seconds, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
-    axes.set(xlabel="seconds on its own", ylabel="PSNR in dB against the simulator", xlim=(0, None))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend()
-    save_figure(figure, path)
-    return path
+def _numbers_table(summary: Summary) -> Table:
+    table = Table(title="coherence on held-out worlds", caption="dB, SSIM, judge's distance (unrelated frame: about 1)")
+    table.add_column("measurement", overflow="fold")
+    for column in ("mean", "spread", "least", "most", "worlds"):
+        table.add_column(column, justify="right")
+    for name in sorted(summary.samples, key=_order):
+        values = summary.samples[name]
+        numbers = (np.mean(values), np.std(values), np.min(values), np.max(values))
+        table.add_row(name, *(f"{number:.3f}" for number in numbers), str(len(values)))
+    table.add_section()
+    for name, value in summary.single.items():
+        table.add_row(name, "-" if value is None else f"{value:.3f}")
+    for name, value in summary.keys.items():
+        table.add_row(f"opposite keys: {name}", "-" if value is None else f"{value:.3f}")
+    return table
 
 
-def save_films(truths: Sequence[Truth], films: Sequence[NDArray[np.uint8]], history: int, folder: Path) -> None:
-    """Truth on the left and dream on the right, twice enlarged, one video for each film. Raises OutputError."""
-    for truth, film in zip(truths, films, strict=False):
-        with VideoWriter(folder / f"truth_and_dream_{truth.seed}.mp4") as video:
-            for true, dreamed in zip(truth.frames[history:], film, strict=True):
-                video.write(np.concatenate([true, dreamed], 1).repeat(2, 0).repeat(2, 1))
+def _order(name: str) -> tuple[bool, int]:
+    """The line's own numbers first."""
+    return (name not in MEASURED, MEASURED.index(name) if name in MEASURED else 0)
+
+
+def _keys_table(summary: Summary) -> Table:
+    """Keys read back from the dream, and from the truth, which says how well the reader reads."""
+    table = Table(title="keys read back: precision / recall / F1")
+    table.add_column("key")
+    scores = {series: readings.scores() for series, readings in summary.readings.items()}
+    for series in scores:
+        table.add_column(series, justify="right")
+    for key in dict.fromkeys(key for found in scores.values() for key in found):
+        cells = (found.get(key) for found in scores.values())
+        table.add_row(key, *(f"{c['precision']:.2f} / {c['recall']:.2f} / {c['f1']:.2f}" if c else "-" for c in cells))
+    return table
+
+
+def _distortions_table(summary: Summary) -> Table:
+    table = Table(title="the judge's distance under known harm, mild to strong")
+    table.add_column("distortion")
+    table.add_column("distances")
+    for name, values in summary.distortions.items():
+        strengths = STRENGTHS.get(name)
+        table.add_row(f"{name} {strengths}" if strengths else name, "  ".join(f"{value:.3f}" for value in values))
+    return table
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -65,12 +65,12 @@ def main(options: Options) -> int:
 
     def draw_minute(name: str, memory: bool) -> None:
         suffix = "" if memory else "_no_memory"
-        _save(minute(engine(memory=memory), walking=name == "walk"), out / f"{name}_60s{suffix}.png")
+        save_sheet(minute(engine(memory=memory), walking=name == "walk"), out / f"{name}_60s{suffix}.png")
 
     draw: dict[str, list[Callable[[], None]]] = {
-        "first_frames": [lambda: _save(first_frames(engine()), out / "first_frames.png")],
+        "first_frames": [lambda: save_sheet(first_frames(engine()), out / "first_frames.png")],
         "film": [lambda: save_film(engine("720p"), out / "walk.webp")],
-        "decoder": [lambda: _save(decoder(checkpoint, options.world or "landscape"), out / "decoder_720p.png")],
+        "decoder": [lambda: save_sheet(decoder(checkpoint, options.world or "landscape"), out / "decoder_720p.png")],
         "beside": [lambda: film_beside((engine(), engine(memory=False)), options.world or "landscape", out)],
     }
     for name in ("idle", "walk"):
@@ -92,7 +92,7 @@ def minute(engine: DreamEngine, walking: bool, seconds: Sequence[int] = SECONDS)
         moments = {second * STEPS_PER_SECOND for second in seconds}
         frames = _play(engine, biome(name), seed, max(moments), walking)
         rows.append([image for index, image in enumerate(frames) if index in moments])
-    return _sheet(rows, list(BIOMES), [f"{second} s" for second in seconds])
+    return grid(rows, list(BIOMES), [f"{second} s" for second in seconds])
 
 
 def first_frames(engine: DreamEngine) -> Image.Image:
@@ -100,7 +100,7 @@ def first_frames(engine: DreamEngine) -> Image.Image:
     from genie_lite.conditions import BIOMES, biome
 
     rows = [[engine.reset(biome(name, hour=hour), 1).image for name in BIOMES] for hour in HOURS.values()]
-    return _sheet(rows, list(HOURS), list(BIOMES))
+    return grid(rows, list(HOURS), list(BIOMES))
 
 
 def save_film(engine: DreamEngine, path: Path) -> None:
@@ -126,7 +126,7 @@ def film_beside(engines: Sequence[DreamEngine], world: str, folder: Path, second
 
     from genie_lite.actions import STEPS_PER_SECOND
     from genie_lite.bench.heldout import record
-    from genie_lite.bench.measures import Dream
+    from genie_lite.bench.subject import Dream
     from genie_lite.recording.video import VideoWriter
     from genie_lite.worlds import make_world
 
@@ -147,7 +147,7 @@ def decoder(checkpoint: Path, world: str) -> Image.Image:
     from PIL import Image
 
     from genie_lite.bench.heldout import PICTURE_SIZE, record
-    from genie_lite.bench.measures import decoded
+    from genie_lite.bench.rollouts import decoded
     from genie_lite.model.checkpoint import load_model
     from genie_lite.worlds import make_world
 
@@ -157,11 +157,12 @@ def decoder(checkpoint: Path, world: str) -> Image.Image:
     for number in (0, 3, 6):
         truth = record(simulator, number, instant + 1, [instant])
         large = Image.fromarray(truth.frames[instant]).resize(PICTURE_SIZE, Image.Resampling.BICUBIC)
-        pictures = (truth.pictures[instant], decoded(model.autoencoder, truth.frames[instant])[1], large)
+        drawn = decoded(model.autoencoder, truth.frames[instant][None], "720p")[0]
+        pictures = (truth.pictures[instant], drawn, large)
         rows.append([_pixels(picture)[top : top + height, left : left + width] for picture in pictures])
     simulator.close()
     names = [f"world {number}" for number in (0, 3, 6)]
-    return _sheet(rows, names, ["simulator at 720p", "the model's 720p head", "144p enlarged"])
+    return grid(rows, names, ["simulator at 720p", "the model's 720p head", "144p enlarged"])
 
 
 def _play(engine: DreamEngine, start: Any, seed: int, steps: int, walking: bool) -> Iterator[NDArray[np.uint8]]:
@@ -176,7 +177,7 @@ def _play(engine: DreamEngine, start: Any, seed: int, steps: int, walking: bool)
         yield frame.image
 
 
-def _sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], names: Sequence[str], columns: Sequence[str]) -> Image.Image:
+def grid(rows: Sequence[Sequence[NDArray[np.uint8]]], names: Sequence[str], columns: Sequence[str]) -> Image.Image:
     """Pictures of one size in a grid, with names beside the rows and above the columns."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -195,7 +196,7 @@ def _sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], names: Sequence[str], co
     return sheet
 
 
-def _save(sheet: Image.Image, path: Path) -> None:
+def save_sheet(sheet: Image.Image, path: Path) -> None:
     """As a PNG, with 256 colours if it would be too large for a repository."""
     _write(sheet, path, optimize=True)
     if path.stat().st_size > LARGEST:

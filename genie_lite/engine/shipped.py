@@ -10,7 +10,8 @@ from genie_lite.errors import CheckpointError, UsageError
 
 DEFAULT_WORLD = "landscape"
 PARTS = ("autoencoder", "motion", "dynamics", "first_frame")
-"""As in model.checkpoint, which takes a second to import."""
+JUDGE = "judge.safetensors"
+"""As in model.checkpoint and model.judge, which take a second to import."""
 
 
 def find_checkpoint(world: str | None, checkpoint: Path | None) -> Path:
@@ -29,6 +30,18 @@ def find_checkpoint(world: str | None, checkpoint: Path | None) -> Path:
     if found is None:
         raise CheckpointError(
             f"no weights for the world {name!r}; train some (genie-lite train all) or use --checkpoint"
+        )
+    return found
+
+
+def find_judge(checkpoint: Path, world: str) -> Path:
+    """The folder of the judge: the checkpoint's own, else the one shipped for the world. Raises CheckpointError."""
+    shipped = (root / world for root in checkpoint_roots())
+    found = next((path for path in (checkpoint, *shipped) if (path / JUDGE).is_file()), None)
+    if found is None:
+        raise CheckpointError(
+            f"no judge in {checkpoint}, and none is shipped for the world {world!r}; train one beside the weights "
+            f"(genie-lite train judge --data data/{world} --out {checkpoint})"
         )
     return found
 

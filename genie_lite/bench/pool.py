@@ -1,0 +1,101 @@
+"""Measures several worlds at once: one process for each core, each with engines of one thread, since two worlds on two
+cores are done sooner than one world on both."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from genie_lite.bench.plan import Plan, Tick
+from genie_lite.bench.subject import NO_MEMORY, Dream
+from genie_lite.bench.world import Found, Instruments, measure_world
+from genie_lite.engine.dream import DreamEngine, EngineOptions
+from genie_lite.errors import GenieLiteError
+from genie_lite.model.checkpoint import load_model
+from genie_lite.model.judge import load_judge
+from genie_lite.worlds import make_world
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every process needs to know. engine: options but for memory; judge: the folder it lies in."""
+
+    world: str
+    engine: EngineOptions
+    judge: Path
+    plan: Plan
+    out: Path
+
+
+def measure_worlds(job: Job, workers: int, tick: Tick) -> list[Found]:
+    """All worlds of the plan, in order. Raises GenieLiteError."""
+    numbers = sorted(range(job.plan.episodes), key=job.plan.frames, reverse=True)  # long ones first, to end together
+    workers = min(workers, len(numbers))
+    outcomes = _with_processes(job, numbers, workers, tick) if workers > 1 else _alone(job, numbers, tick)
+    return sorted(outcomes, key=lambda found: found.number)
+
+
+def instruments(job: Job) -> Instruments:
+    """Loads simulator, judge and both settings of the engine. Raises GenieLiteError."""
+    engines = [DreamEngine.load(replace(job.engine, memory=memory)) for memory in (True, False)]
+    dreams = (Dream(engines[0], ""), Dream(engines[1], NO_MEMORY))
+    # In float32, the measure of all else: the engines' own weights may be rounded.
+    autoencoder = load_model(job.engine.checkpoint).autoencoder
+    return Instruments(make_world(job.world), dreams, autoencoder, load_judge(job.judge))
+
+
+def _alone(job: Job, numbers: list[int], tick: Tick) -> Iterator[Found]:
+    tools = instruments(job)
+    with closing(tools.world):
+        for number in numbers:
+            yield measure_world(number, job.plan, tools, job.out, tick)
+
+
+def _with_processes(job: Job, numbers: list[int], workers: int, tick: Tick) -> Iterator[Found]:
+    context = multiprocessing.get_context("spawn")  # a forked OpenGL context does not work
+    drawn = context.Value("q", 0)
+    pool = ProcessPoolExecutor(workers, context, initializer=_set_up_worker, initargs=(job, drawn))
+    try:
+        pending: set[Future[Found]] = {pool.submit(_measure_in_worker, number) for number in numbers}
+        told = 0
+        while pending:
+            done, pending = wait(pending, timeout=0.5)
+            now = drawn.value
+            tick(now - told)
+            told = now
+            yield from (future.result() for future in done)
+    except BrokenProcessPool as error:
+        raise GenieLiteError("a measuring process died (out of memory?): run again with fewer --threads") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_worker: dict[str, Any] = {}
+"""What a worker process works with."""
+
+
+def _set_up_worker(job: Job, drawn: Any) -> None:
+    """One core for Mesa's software renderer, since the workers are the parallelism; Ctrl-C ends them at once."""
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _worker.update(job=job, drawn=drawn)
+
+
+def _measure_in_worker(number: int) -> Found:
+    job, drawn = _worker["job"], _worker["drawn"]
+    if "tools" not in _worker:
+        _worker["tools"] = instruments(job)
+
+    def tick(frames: int) -> None:
+        with drawn.get_lock():
+            drawn.value += frames
+
+    return measure_world(number, job.plan, _worker["tools"], job.out, tick)

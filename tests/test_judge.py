@@ -1,0 +1,139 @@
+"""The judge: its distance orders known harm, it reads keys and country off true pictures, damaged files are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from genie_lite.actions import Action
+from genie_lite.bench.control import read_back
+from genie_lite.bench.distortions import STRENGTHS, ordering, sensible
+from genie_lite.bench.heldout import Truth, record
+from genie_lite.engine.shipped import checkpoint_roots, find_judge
+from genie_lite.errors import CheckpointError, RenderError
+from genie_lite.model.judge import CLIP_DIM, KEYS, Judge, JudgeNet, load_judge, pressed_keys, save_judge
+from genie_lite.worlds import make_world
+
+SHIPPED = next((root / "landscape" for root in checkpoint_roots() if (root / "landscape").is_dir()), None)
+
+
+@pytest.fixture
+def judge() -> Judge:
+    """Of random weights."""
+    torch.manual_seed(0)
+    return Judge(JudgeNet().eval().requires_grad_(False), {"steps": 0})
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Judge:
+    if SHIPPED is None:
+        pytest.skip("no shipped weights")
+    return load_judge(SHIPPED)
+
+
+@pytest.fixture(scope="module")
+def truths() -> list[Truth]:
+    """The beginnings of held-out landscapes."""
+    try:
+        world = make_world("landscape")
+    except RenderError as error:
+        pytest.skip(f"no OpenGL: {error}")
+    found = [record(world, number, 72 if number < 2 else 1) for number in range(6)]
+    world.close()
+    return found
+
+
+def pictures(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    blocks = np.random.default_rng(seed).integers(0, 256, (count, 18, 32, 3), np.uint8)
+    return blocks.repeat(8, 1).repeat(8, 2)
+
+
+def test_the_distance_is_one_number_a_pair_and_none_for_equal_pictures(judge: Judge) -> None:
+    one, other = pictures(11), pictures(11, seed=1)
+    apart = judge.distance(one, other)
+    assert apart.shape == (11,) and apart.dtype == np.float64 and (apart > 0).all()
+    np.testing.assert_allclose(judge.distance(other, one), apart, rtol=1e-5)
+    np.testing.assert_allclose(judge.distance(one, one), 0, atol=1e-6)
+    np.testing.assert_allclose(judge.distance(one[8:9], other[8:9])[0], apart[8], rtol=1e-4)
+    assert judge.distance(one[:0], other[:0]).shape == (0,)
+
+
+def test_what_is_observed_does_not_depend_on_how_pictures_are_batched(judge: Judge) -> None:
+    film = pictures(19)
+    whole = judge.observe(film)
+    assert whole.seen.shape[0] == whole.conditions.shape[0] == 19
+    assert whole.key_scores.shape == (18, len(KEYS)) and judge.read_actions(film).shape == (18, len(KEYS))
+    for first in (0, 6, 13):
+        part = judge.observe(film[first : first + 6])
+        np.testing.assert_allclose(part.moved, whole.moved[first : first + 5], atol=1e-5)
+        np.testing.assert_allclose(part.conditions, whole.conditions[first : first + 6], atol=1e-5)
+    assert judge.clip_features(whole, 16, 1).shape == (4, CLIP_DIM)
+    assert judge.clip_features(whole, 32, 8).shape == (0, CLIP_DIM)
+
+
+def test_keys_are_what_an_action_presses_and_a_picture_can_show() -> None:
+    actions = [Action(forward=1, turn=-1, run=True), Action(strafe=-0.5, look=0.1, jump=True), Action(run=True)]
+    pressed, shown = pressed_keys(np.stack([action.to_array() for action in actions]))
+    names = [{KEYS[key] for key in np.flatnonzero(row)} for row in pressed]
+    assert names == [{"forward", "turn_left", "run"}, {"left", "jump"}, set()]
+    assert shown[:, KEYS.index("run")].tolist() == [True, True, False]
+
+
+def test_a_judge_comes_back_from_its_files(judge: Judge, tmp_path: Path) -> None:
+    judge.net.scale.copy_(torch.tensor([0.1, 0.2, 0.3]))
+    save_judge(tmp_path, judge)
+    again = load_judge(tmp_path)
+    np.testing.assert_allclose(
+        again.distance(pictures(2), pictures(2, 1)), judge.distance(pictures(2), pictures(2, 1)), rtol=0.02
+    )
+    assert again.made == judge.made and torch.equal(again.net.scale, judge.net.scale)
+    assert (tmp_path / "judge.safetensors").stat().st_size < 1_000_000
+
+
+def test_a_damaged_judge_is_refused(judge: Judge, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="genie-lite train judge"):
+        load_judge(tmp_path)
+    save_judge(tmp_path, judge)
+    (tmp_path / "judge.json").write_text('{"format": "something else", "made": {}}')
+    with pytest.raises(CheckpointError, match="something else"):
+        load_judge(tmp_path)
+    save_judge(tmp_path, judge)
+    whole = (tmp_path / "judge.safetensors").read_bytes()
+    (tmp_path / "judge.safetensors").write_bytes(whole[:1000])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_judge(tmp_path)
+
+
+def test_a_checkpoints_own_judge_comes_first_and_the_worlds_is_the_second_choice(judge: Judge, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="genie-lite train judge"):
+        find_judge(tmp_path, "nowhere")
+    if SHIPPED is not None:
+        assert find_judge(tmp_path, "landscape") == SHIPPED
+    save_judge(tmp_path, judge)
+    assert find_judge(tmp_path, "landscape") == tmp_path
+
+
+def test_more_harm_costs_more_and_small_harm_little(shipped: Judge, truths: list[Truth]) -> None:
+    frames = np.stack([truth.frames[0] for truth in truths])
+    found = ordering(shipped, frames, np.roll(frames, 1, 0))
+    assert sensible(found), found
+    costs = {(name, s): d for name in STRENGTHS for s, d in zip(STRENGTHS[name], found[name], strict=True)}
+    assert costs["shift", 1] < 0.5 * costs["object", 64], "a pixel's shift is nearly nothing, a new object is much"
+    assert costs["colour", 4] < 0.25 * costs["colour", 64]
+    assert max(found["blur"][0], found["shift"][0], found["colour"][0]) < 0.5 * found["unrelated"][0]
+
+
+def test_the_shipped_judge_reads_keys_and_country_of_worlds_it_has_never_seen(
+    shipped: Judge, truths: list[Truth]
+) -> None:
+    long = [truth for truth in truths if len(truth.frames) > 1]
+    read = [read_back(shipped, shipped.observe(truth.frames), truth.actions[:-1]) for truth in long]
+    scores = sum(read[1:], read[0]).scores()
+    assert min(scores[key]["f1"] for key in ("turn_left", "turn_right", "forward") if key in scores) > 0.7, scores
+    biomes = [shipped.read_conditions(truth.frames[:1])[0, :8].argmax() for truth in truths]
+    asked = [np.argmax(truth.conditions[0].biomes) for truth in truths]
+    assert np.mean(np.equal(biomes, asked)) >= 0.5
