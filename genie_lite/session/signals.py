@@ -30,7 +30,18 @@ BANDS = ("fine", "middle", "coarse", "broad")
 RECENT = 2 * JUDGED_PER_SECOND
 """Judged frames that say what is usual now."""
 
-CHANGING = ("fine", "middle", "coarse", "brightness", "saturation", "latent", "latent_rough", "agreement", "flicker")
+CHANGING = (
+    "fine",
+    "middle",
+    "coarse",
+    "contrast",
+    "brightness",
+    "saturation",
+    "latent",
+    "latent_rough",
+    "agreement",
+    "flicker",
+)
 """Signals that are compared with those of the first two seconds."""
 
 JUMPY = ("fine", "middle", "agreement", "flicker", "latent", "seen_biome", "seen_hour", "brightness", "motion")
@@ -57,6 +68,7 @@ class Signals:
         self._unknown: list[float] = []
         self._recent: dict[str, deque[float]] = {}
         self._reference: dict[str, list[float]] = {}
+        self._palettes: list[Plane] = []
         self._seconds = 0.0
 
     def update(self, frame: Frame, action: Action | None, asked: Conditions | None) -> dict[str, float] | None:
@@ -71,7 +83,7 @@ class Signals:
         if frame.index % JUDGED_EVERY:
             return None
         found = self._path(frame) | self._picture(frame, last, action) | self._memory(frame) | _latent(frame)
-        found |= self._seen(frame, asked or frame.conditions)
+        found |= self._seen(frame, asked or frame.conditions) | _wanted(asked or frame.conditions)
         found |= self._changes(found) | self._jumps(found)
         self._against = 0.0
         return found
@@ -82,6 +94,7 @@ class Signals:
             self._meant = meant
             self._recent.clear()
             self._reference.clear()
+            self._palettes.clear()
         self._swapped = float(np.abs(meant - had).max())
 
     def _move(self, before: Pose, now: Pose, action: Action | None) -> None:
@@ -115,6 +128,7 @@ class Signals:
         colours = _colours(frame)
         luma = _luma(colours)
         found = _bands(luma)
+        found["palette_change"] = self._palette(colours)
         found["brightness"] = float(luma.mean())
         found["contrast"] = float(luma.std())
         found["saturation"] = float((colours.max(0) - colours.min(0)).mean())
@@ -122,6 +136,14 @@ class Signals:
         if last is not None and last.thumbnail is not None and frame.thumbnail is not None:
             found |= self._motion(_luma(_colours(last)), luma, last.pose, frame.pose, action)
         return found
+
+    def _palette(self, colours: Plane) -> float:
+        """How far the mean colours of the upper and the lower third are from those of the first seconds."""
+        third = THUMB_HEIGHT // 3
+        now = np.stack([colours[:, :third].mean((1, 2)), colours[:, -third:].mean((1, 2))])
+        if len(self._palettes) < RECENT:
+            self._palettes.append(now)
+        return float(np.linalg.norm(now - np.mean(self._palettes, 0)))
 
     def _motion(self, before: Plane, now: Plane, last: Pose, pose: Pose, action: Action | None) -> dict[str, float]:
         meant = pose if action is None else last.rotated(action)
@@ -166,7 +188,8 @@ class Signals:
             reference = self._reference.setdefault(name, [])
             if len(reference) < RECENT:
                 reference.append(found[name])
-            changes[f"{name}_change"] = found[name] - sum(reference) / len(reference)
+            first = sum(reference) / len(reference)
+            changes |= {f"{name}_first": first, f"{name}_change": found[name] - first}
         return changes
 
     def _jumps(self, found: dict[str, float]) -> dict[str, float]:
@@ -178,6 +201,12 @@ class Signals:
             jumps[f"{name}_jump"] = found[name] - float(np.median(recent)) if len(recent) >= 3 else 0.0
             recent.append(found[name])
         return jumps
+
+
+def _wanted(asked: Conditions) -> dict[str, float]:
+    """What makes a world easy or hard to dream: how much of it there is to see."""
+    day = -math.cos(asked.hour / 24 * 2 * math.pi)
+    return {"day": day, "fog": asked.fog, "vegetation": asked.vegetation, "settlement": asked.settlement}
 
 
 def _latent(frame: Frame) -> dict[str, float]:
