@@ -31,7 +31,7 @@ FIRST_SEED = SPLIT_SEEDS["validation"] + 500_000
 LENGTHS = (20, 20, 20, 60)
 """Seconds, in turns."""
 
-FULL, GLANCE = 16, 10
+FULL, GLANCE = 16, 8
 """The first trials are as long as LENGTHS says, and are harmed; the others last so many seconds, and are left alone: a
 meter needs many worlds more than it needs long walks."""
 

@@ -48,6 +48,12 @@ JUMPY = ("fine", "middle", "agreement", "flicker", "latent", "seen_biome", "seen
 """Signals whose sudden rise or fall says that something happened."""
 
 
+YOUNG = 2.0
+"""Seconds in which what was seen at first fades from the picture."""
+
+FIELD, NEARBY = 1.2, 8.0
+"""Radians, and metres, after which a view is another."""
+
 STRAYED_TURN, STRAYED_WAY = 0.3, 4.0
 """Radians, and metres, of not going as asked after which little of the view that was meant is left."""
 
@@ -60,6 +66,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._last: Frame | None = None
+        self._home: Pose | None = None
         self._meant: NDArray[np.float32] | None = None
         self._walked = self._turned = 0.0
         self._strayed = np.zeros(2)
@@ -77,6 +84,7 @@ class Signals:
         Returns signals by name if this frame is judged. A signal that a frame cannot give is left out.
         """
         last, self._last = self._last, frame
+        self._home = self._home or frame.pose
         if last is not None:
             self._move(last.pose, frame.pose, action)
         self._notice_event((asked or frame.conditions).to_array(), frame.conditions.to_array())
@@ -118,8 +126,9 @@ class Signals:
 
     def _path(self, frame: Frame) -> dict[str, float]:
         return {
-            "time": math.log1p(self._seconds), "seconds": self._seconds, "walked": math.log1p(self._walked),
-            "turned": math.log1p(self._turned), "pitch": abs(frame.pose.pitch),
+            "time": math.log1p(self._seconds), "seconds": self._seconds, "young": math.exp(-self._seconds / YOUNG),
+            "home": _overlap(self._home or frame.pose, frame.pose),
+            "walked": math.log1p(self._walked), "turned": math.log1p(self._turned), "pitch": abs(frame.pose.pitch),
             "strayed": 1 - math.exp(-float(np.abs(self._strayed).sum()) / STRAYED_TURN - self._astray / STRAYED_WAY),
             "against": self._against, "swapped": self._swapped,
         }  # fmt: skip
@@ -201,6 +210,13 @@ class Signals:
             jumps[f"{name}_jump"] = found[name] - float(np.median(recent)) if len(recent) >= 3 else 0.0
             recent.append(found[name])
         return jumps
+
+
+def _overlap(one: Pose, other: Pose) -> float:
+    """About how much of a view is seen in another too: 1 for the same, 0 for another direction or far away."""
+    aside = abs((other.yaw - one.yaw + math.pi) % (2 * math.pi) - math.pi)
+    shared = max(0.0, 1 - aside / FIELD) * max(0.0, 1 - abs(other.pitch - one.pitch) / FIELD)
+    return shared * math.exp(-math.hypot(other.x - one.x, other.y - one.y) / NEARBY)
 
 
 def _wanted(asked: Conditions) -> dict[str, float]:
