@@ -21,6 +21,7 @@ COMMANDS = {
     "sketch": ("genie_lite.commands.sketch", "draw how a world could begin, seed by seed"),
     "prompt": ("genie_lite.commands.prompt", "tell what a text is taken to mean"),
     "worlds list": ("genie_lite.commands.worlds", "list worlds that are files, to enter with `play`"),
+    "worlds gallery": ("genie_lite.commands.gallery", "look at worlds that are files, and walk into one"),
     "worlds save": ("genie_lite.commands.save", "save a world as a file, to enter it again and to share"),
     "worlds remix": ("genie_lite.commands.remix", "change one thing of a world and keep the rest"),
     "worlds blend": ("genie_lite.commands.blend", "mix two worlds"),

@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 BIOMES = ("meadow", "autumn", "snow", "desert", "volcanic", "tropical", "marsh", "alien")
 STRENGTHS = ("fog", "rain", "snowfall", "clouds", "vegetation", "ruggedness", "water", "settlement")
+LAND = ("vegetation", "ruggedness", "water", "settlement")
+"""The strengths that belong to a place; the others come and go over it."""
+
 CONDITION_NAMES = (*BIOMES, "hour_sin", "hour_cos", *STRENGTHS)
 CONDITIONS_DIM = len(CONDITION_NAMES)
 
@@ -58,6 +61,15 @@ class Conditions:
         """The same conditions with other biome weights, eight non-negative numbers that are scaled to sum to 1."""
         array = np.asarray(weights, np.float64)
         return replace(self, **dict(zip(BIOMES, (float(w) for w in array / array.sum()), strict=True)))
+
+    def with_sky_of(self, other: Conditions) -> Conditions:
+        """The same land at the hour and in the weather of other conditions."""
+        names = ("hour", *(name for name in STRENGTHS if name not in LAND))
+        return replace(self, **{name: getattr(other, name) for name in names})
+
+    def same_land(self, other: Conditions) -> bool:
+        """True if the two differ in hour and weather at most: the same biomes, plants, hills, water and houses."""
+        return all(abs(getattr(self, name) - getattr(other, name)) < 1e-3 for name in (*BIOMES, *LAND))
 
     def towards(self, other: Conditions, share: float) -> Conditions:
         """What lies a share (0 to 1) of the way to `other`: linear, but the hour goes the short way round the clock."""

@@ -49,8 +49,8 @@ from genie_lite.worlds import make_world
 TINY_UNET = UNetConfig(channels=(32, 32, 32), embedding=16)
 TINY = ModelConfig(AutoencoderConfig(16, 16, 16, 16, 1, 16), MotionConfig(16, 16), TINY_UNET, FirstFrameConfig(8))
 TINY_PLAN = Plan(
-    episodes=2, history=8, horizon=24, horizon_no_memory=24, next_frames=2, pictures=1, keys_each=2, key_steps=2,
-    mirror=4, trips=((4, 2),), idle_each=2, minute=8,
+    episodes=2, history=8, horizon=24, horizon_no_memory=24, next_frames=2, pictures=1, keys_worlds=1, key_steps=2,
+    mirror=4, trips=((4, 1),), idle_worlds=1, minute=8,
 )  # fmt: skip
 
 
@@ -358,7 +358,7 @@ def test_the_whole_command_ends_in_one_line_of_json(
 
 def test_worlds_measured_by_several_processes_are_the_same(checkpoint: Path, tmp_path: Path) -> None:
     engine_options = EngineOptions(checkpoint, quality="144p", runtime="eager", dtype="fp32", threads=1)
-    plan = replace(TINY_PLAN, horizon=6, horizon_no_memory=6, keys_each=3, idle_each=3, trips=())
+    plan = replace(TINY_PLAN, horizon=6, horizon_no_memory=6, keys_worlds=1, idle_worlds=0, trips=())
     job = Job("counting", engine_options, checkpoint, plan, tmp_path)
     drawn: list[int] = []
     alone, together = measure_worlds(job, 1, untold), measure_worlds(job, 2, drawn.append)

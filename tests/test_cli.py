@@ -84,7 +84,7 @@ def test_the_module_runs_like_the_script() -> None:
         (["play", "--biome", "moon"], "meadow"),
         (["play", "--cap", "-1", "--checkpoint", "."], "--cap"),
         (["play", "--world", "landscape", "--checkpoint", "."], "--world or --checkpoint"),
-        (["worlds", "view", "--floor", "3"], "--floor"),
+        (["worlds", "view", "--coherence-floor", "3"], "--coherence-floor"),
         (["play", "--prompt", "qwxz", "--checkpoint", "."], "qwxz"),
         (["worlds", "view", "--prompt", "qwxz"], "qwxz"),
         (["worlds", "view", "--events", "nowhere.json"], "nowhere.json"),
@@ -111,19 +111,14 @@ def test_pictures_that_cannot_be_used_are_one_line(tmp_path: Path, capsys: pytes
         assert status == 1 and path.name in said
 
 
-def test_a_picture_and_conditions_together_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, said = complaint(capsys, "play", "--image", str(tmp_path / "a.png"), "--hour", "20")
-    assert status == 2 and "--image" in said
-
-
 def test_a_picture_becomes_an_upright_start_frame(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
-    image = Image.new("RGB", (120, 80), (200, 10, 10))
+    image = Image.new("RGB", (640, 90), (200, 10, 10))
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(path, exif=exif)
     start = play.start_of(play.Options(image=path))
-    assert isinstance(start, np.ndarray) and start.shape == (120, 80, 3) and start.dtype == np.uint8
+    assert isinstance(start, np.ndarray) and start.shape == (144, 256, 3) and start.dtype == np.uint8
 
 
 def test_flags_become_conditions() -> None:

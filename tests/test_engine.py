@@ -15,7 +15,7 @@ from tiny import shaken, tiny_model
 from genie_lite.actions import IDLE, Action
 from genie_lite.camera import Pose
 from genie_lite.conditions import biome
-from genie_lite.engine.dream import MEMORY_SLOTS, DreamEngine, EngineOptions
+from genie_lite.engine.dream import MEMORY_SLOTS, TURNING, DreamEngine, EngineOptions
 from genie_lite.engine.protocol import Frame
 from genie_lite.engine.runtime import compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import CheckpointError, ImageError, UsageError
@@ -299,6 +299,49 @@ def test_conditions_can_change_on_the_way(make: MakeEngine) -> None:
     assert changed.conditions == biome("volcanic", hour=23.0, fog=0.9)
     assert not np.array_equal(changed.latent, calm[2].latent)
     assert walk(engine)[1].conditions == biome("meadow")
+
+
+def test_another_land_leaves_what_is_remembered_unless_it_comes_everywhere(make: MakeEngine) -> None:
+    engine = make()
+    engine.reset(biome("meadow"), 3)
+    for _ in range(4):
+        engine.step(Action(forward=1))
+    seen = int((engine._memory.worth > 0).sum())
+    engine.set_conditions(biome("snow"))
+    engine.step(IDLE)
+    assert int((engine._memory.worth > 0).sum()) >= seen > 0
+    engine.set_conditions(biome("snow"), everywhere=True)
+    assert not (engine._memory.worth > 0).any()
+    for _ in range(TURNING):
+        engine.step(IDLE)
+    worth = engine._memory.worth[engine._memory.worth > 0]
+    assert worth.tolist() == [pytest.approx(0.75)], "the view as it shall be, and nothing else"
+
+
+def test_a_sketch_ends_with_the_first_frame_and_leaves_play_alone(make: MakeEngine) -> None:
+    engine = make(quality="360p")
+    engine.reset(biome("meadow"), 3)
+    expected = engine.step(WALK[0]).image
+    engine.reset(biome("meadow"), 3)
+    drawn = list(engine.sketch(biome("snow"), 8))
+    np.testing.assert_array_equal(engine.step(WALK[0]).image, expected)
+    np.testing.assert_array_equal(drawn[-1], engine.reset(biome("snow"), 8).image)
+    assert len(drawn) > 8 and drawn[0].shape == (144, 256, 3) and drawn[-1].shape == (360, 640, 3)
+    photo = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    np.testing.assert_array_equal(list(engine.sketch(photo, 0))[-1], engine.reset(photo, 0).image)
+
+
+def test_a_look_at_a_picture_reads_what_a_world_from_it_begins_with(make: MakeEngine) -> None:
+    engine = make()
+    photo = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    assert engine.look(photo).conditions == engine.reset(photo, 0).conditions
+    with pytest.raises(ImageError):
+        engine.look(photo[..., 0])
+
+
+@pytest.mark.parametrize("runtime", ["eager", pytest.param("openvino", marks=needs_openvino)])
+def test_a_look_may_come_first_of_all(make: MakeEngine, runtime: str) -> None:
+    assert make(runtime=runtime).look(np.zeros((90, 160, 3), np.uint8)).psnr > 0
 
 
 def test_conditions_choose_the_first_frame(make: MakeEngine) -> None:

@@ -15,12 +15,12 @@ MAY_IMPORT = {
     "worlds": set(),
     "model": set(),
     "data": {"worlds"},
-    "engine": {"model"},
+    "engine": {"model", "pictures"},
     "train": {"model", "data"},
     "session": {"engine.protocol"},
     "recording": {"session", "engine.protocol"},
-    "play": {"session", "recording", "engine", "prompt"},
-    "bench": {"engine", "session", "worlds", "play", "model", "data", "recording"},
+    "play": {"session", "recording", "engine", "prompt", "pictures", "world_file"},
+    "bench": {"engine", "session", "worlds", "play", "model", "data", "recording", "prompt", "pictures"},
 }
 """Package -> what of genie_lite it may import besides itself and SHARED. The command line may import everything."""
 

@@ -16,8 +16,10 @@ from genie_lite.engine.fake import FakeEngine
 from genie_lite.engine.protocol import Frame
 from genie_lite.engine.simulator import SimulatorEngine
 from genie_lite.errors import UsageError
+from genie_lite.play.choice import Going
 from genie_lite.play.keymap import Command, Controls
 from genie_lite.play.loop import PlayLoop
+from genie_lite.play.palette import EVENTS
 from genie_lite.play.window import Window
 from genie_lite.prompt.parser import Reading, parse
 from genie_lite.recording.report import session_report
@@ -331,6 +333,57 @@ def test_an_event_of_a_script_is_told(player: Player) -> None:
     before = player.picture()[corner].copy()
     player.tick()
     assert (player.picture()[corner] != before).any()
+
+
+def test_the_palette_lets_things_happen_by_key_and_click(player: Player) -> None:
+    player.press(pygame.K_w, pygame.K_e)
+    player.tick(3)
+    assert player.engine.actions[-1].forward == 1, "the world goes on"
+    player.press(pygame.K_2)
+    player.tick(2)
+    assert player.session.heading.hour == parse("night falls", biome("meadow")).conditions.hour
+    player.press(pygame.K_1)
+    player.tick(2)
+    assert player.session.heading.snowfall == 0, "it has closed"
+    player.press(pygame.K_e)
+    player.tick()
+    panel = player.picture().copy()
+    row = player.loop._palette._rows[2]
+    player.send(pygame.MOUSEBUTTONDOWN, button=1, pos=row.center)
+    player.tick(2)
+    assert player.session.heading.fog == 0.6 and not player.loop.controls.mouse_captured
+    assert (player.picture() != panel).any()
+
+
+def test_every_event_of_the_palette_is_understood_whole() -> None:
+    for text in EVENTS:
+        reading = parse(text, biome("autumn"))
+        assert not reading.not_understood and reading.conditions != biome("autumn"), text
+        assert reading.everywhere == text.startswith("everything")
+
+
+def test_escape_closes_the_palette_and_does_not_leave(player: Player) -> None:
+    player.press(pygame.K_e, pygame.K_ESCAPE)
+    assert player.tick(2) and not player.loop._palette.open
+
+
+def test_b_and_dropped_files_lead_back_only_where_there_are_screens(player: Player, tmp_path: Path) -> None:
+    player.press(pygame.K_b)
+    assert player.tick() and player.session.state is State.RUNNING
+    for following in (Going.SKETCH, "it is torn"):
+        loop = PlayLoop(
+            SessionManager(Recorded(), biome("meadow"), 3),
+            player.window,
+            tmp_path,
+            dropped=lambda path, following=following: following,
+            pace=Time(),
+            events=player._events,
+        )
+        loop.begin()
+        player.send(pygame.DROPFILE, file="a.png")
+        assert loop.tick() == isinstance(following, str)
+        player.press(pygame.K_b)
+        assert not loop.tick() and loop.next is Going.SKETCH and loop.session.end_reason is EndReason.QUIT
 
 
 def test_a_pilot_takes_the_place_of_the_keys(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from walks import SIZE, START, begun, recorded, walk
 
-from genie_lite.actions import IDLE, Action
+from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
 from genie_lite.camera import Pose
-from genie_lite.conditions import biome
+from genie_lite.conditions import Conditions, biome
 from genie_lite.engine.fake import FakeEngine
 from genie_lite.engine.protocol import Frame
 from genie_lite.errors import OutputError, RecordingError
@@ -54,6 +54,26 @@ def test_a_replay_draws_the_same_frames_and_tells_the_first_that_differs(tmp_pat
     assert verify(log, FakeEngine(SIZE)) is None
     assert verify(log, Drifting(SIZE)) == 5
     assert [frame.conditions for frame in drive(log, FakeEngine(SIZE))] == log.conditions()
+
+
+def test_an_event_everywhere_is_asked_for_again_in_the_same_step(tmp_path: Path) -> None:
+    class Forgetful(FakeEngine):
+        def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
+            super().set_conditions(conditions, everywhere)
+            if everywhere:
+                self._noise = np.random.default_rng(99)
+
+    recorder = Recorder(tmp_path / "a", on=True)
+    session = begun(recorder, Forgetful(SIZE))
+    walk(session, 3)
+    session.change(biome("desert"), everywhere=True)
+    walk(session, 40)
+    session.end(EndReason.QUIT)
+    recorder.close()
+    log = read_log(tmp_path / "a")
+    assert [step.index for step in log.steps if step.everywhere] == [3 + STEPS_PER_SECOND]
+    assert verify(log, Forgetful(SIZE)) is None
+    assert verify(log, FakeEngine(SIZE)) == 3 + STEPS_PER_SECOND
 
 
 def test_a_start_picture_is_kept_to_the_byte(tmp_path: Path) -> None:

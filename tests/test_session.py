@@ -199,6 +199,25 @@ def walk(seed: int, steps: int = 480) -> list[Action]:
     return actions
 
 
+def test_another_land_everywhere_comes_at_the_end_of_a_shorter_glide_and_only_if_it_is_another() -> None:
+    class Told(FakeEngine):
+        def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
+            super().set_conditions(conditions, everywhere)
+            told.append(everywhere)
+
+    for land, everywhere in ((biome("snow"), True), (biome("meadow", fog=0.9), False)):
+        told: list[bool] = []
+        session = begun(Told(SIZE))
+        session.change(land, everywhere=True)
+        seen = []
+        for _ in range(80):
+            session.step(IDLE)
+            seen.append(session.everywhere)
+        assert session.heading == land
+        assert told.index(True) == len(told) - 1 == STEPS_PER_SECOND - 1 if everywhere else not any(told)
+        assert sum(seen) == everywhere
+
+
 def test_the_autopilot_repeats_itself_for_a_seed_only() -> None:
     assert walk(3, 200) == walk(3, 200)
     assert walk(3, 200) != walk(4, 200)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 pytest.importorskip("gymnasium", reason="needs the training packages")
 
@@ -25,11 +26,14 @@ from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import DataError, OutputError, UsageError
 from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
 from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
-from genie_lite.train.autoencoder import AutoencoderPart, PicturesPart, ThumbnailPart
+from genie_lite.model.judge import JudgeNet, load_judge
+from genie_lite.model.layers import to_unit
+from genie_lite.train.autoencoder import AutoencoderPart, FramePart, PicturesPart, ThumbnailPart
 from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
 from genie_lite.train.command import ORDER, Options, main
 from genie_lite.train.dynamics import DynamicsPart
 from genie_lite.train.first_frame import fit_first_frame
+from genie_lite.train.judge import JudgePart, load_pairs, mirrored
 from genie_lite.train.loop import Part, Ranks, Schedule, fit
 from genie_lite.train.motion import MotionPart
 from genie_lite.train.streams import Streams
@@ -87,7 +91,7 @@ def test_the_autoencoders_loss_falls(model: Model, frames: FrameSet, tmp_path: P
     assert mean_loss(part) < 0.7 * before
 
 
-@pytest.mark.parametrize("kind", [ThumbnailPart, PicturesPart])
+@pytest.mark.parametrize("kind", [FramePart, ThumbnailPart, PicturesPart])
 def test_a_heads_loss_falls_and_the_encoder_stays_as_it_is(
     kind: Callable[..., Part], model: Model, frames: FrameSet, tmp_path: Path
 ) -> None:
@@ -97,6 +101,24 @@ def test_a_heads_loss_falls_and_the_encoder_stays_as_it_is(
     fitted(part, tmp_path, 20)
     assert mean_loss(part) < 0.8 * before
     assert all(torch.equal(value, encoder[key]) for key, value in model.autoencoder.encoder.state_dict().items())
+
+
+@pytest.mark.parametrize(("kind", "size"), [(FramePart, "144p"), (PicturesPart, "720p"), (PicturesPart, "360p")])
+def test_a_refit_head_draws_with_less_error(
+    kind: Callable[..., Any], size: str, model: Model, frames: FrameSet
+) -> None:
+    part = kind(model.autoencoder, frames, frames, batch=2, seed=0)
+    fitting = to_unit((frames.frames if size == "144p" else frames.large).permute(0, 3, 1, 2))
+    shown = to_unit((frames.frames if size == "144p" else frames.small).permute(0, 3, 1, 2))
+    truth = F.interpolate(fitting, scale_factor=0.5, mode="area") if size == "360p" else fitting
+
+    def error() -> float:
+        with torch.no_grad():
+            return float((model.autoencoder.decode(model.autoencoder.encode(shown), size) - truth).square().mean())
+
+    before = error()
+    part.refit()
+    assert error() < 0.9 * before
 
 
 def test_motions_loss_falls(model: Model, latents: LatentSet, tmp_path: Path) -> None:
@@ -174,6 +196,43 @@ def test_streams_begin_anywhere_and_in_long_episodes_more_often(model: Model) ->
     ):
         assert row.min() >= first and row.max() < last and (end == last).all()
     assert len(streams.row.unique()) > 180
+
+
+def test_the_judges_loss_falls(data: Path, tmp_path: Path) -> None:
+    pairs = load_pairs(data, "train", 12)
+    assert pairs.frames.shape == (12, 2, 144, 256, 3) and pairs.actions.shape == (12, 6)
+    part = JudgePart(JudgeNet().to(Ranks().device), pairs, batch=4, seed=0)
+    before = mean_loss(part)
+    fitted(part, tmp_path, 20)
+    assert mean_loss(part) < 0.7 * before
+
+
+def test_a_mirrored_pair_turns_and_strafes_the_other_way(data: Path) -> None:
+    part = JudgePart(JudgeNet(), load_pairs(data, "train", 12), batch=32, seed=0)
+    batch, random = part.draw(), torch.Generator().manual_seed(0)
+    flipped = mirrored(batch, random)
+    turned = (flipped.actions[:, 1:3] != batch.actions[:, 1:3]).any(1)
+    assert 0 < turned.sum() < 32
+    torch.testing.assert_close(flipped.actions[turned][:, 1:3], -batch.actions[turned][:, 1:3])
+    torch.testing.assert_close(flipped.frames[:32][turned], batch.frames[:32][turned].flip(3))
+    assert torch.equal(flipped.actions[:, [0, 3, 4, 5]], batch.actions[:, [0, 3, 4, 5]])
+
+
+def test_train_judge_leaves_a_judge_that_measures(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="collect more"):
+        main(Options(part="judge", data=data, out=tmp_path, budget="1s"))
+    two = tmp_path / "data"
+    collect(CollectOptions(world="counting", out=two, episodes=2, steps=40, pictures=0), progress=False)
+    collect(
+        CollectOptions(world="counting", out=two, split="validation", episodes=3, steps=40, pictures=0), progress=False
+    )
+    out = tmp_path / "out"
+    assert main(Options(part="judge", data=two, out=out, budget="2s", batch=2, most_frames=12)) == 0
+    judge = load_judge(out)
+    assert judge.made["steps"] > 0 and 0 <= judge.made["held_out"]["biome_accuracy"] <= 1
+    black, white = (torch.full((1, 144, 256, 3), value, dtype=torch.uint8).numpy() for value in (0, 255))
+    assert judge.distance(black, white)[0] > judge.distance(black, black)[0] == 0
+    assert not (out / "config.json").exists(), "the judge is no part of the model"
 
 
 # --- data -------------------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from some_worlds import LAKE, PHOTO, SHIPPED, any_conditions, picture_file, written
 
-from genie_lite.commands.pictures import packed
 from genie_lite.conditions import BIOMES, biome
 from genie_lite.errors import UsageError, WorldFileError
+from genie_lite.pictures import packed
 from genie_lite.prompt.parser import parse
 from genie_lite.world_file import (
     LARGEST_FILE,
@@ -195,7 +195,7 @@ def test_a_missing_file_and_a_folder_are_one_line(tmp_path: Path) -> None:
 def test_a_start_is_conditions_or_a_picture() -> None:
     assert WorldFile("Snow", 1, conditions=biome("snow")).start() == biome("snow")
     pixels = WorldFile("Noise", 1, picture=packed(np.zeros((90, 160, 3), np.uint8))).start()
-    assert isinstance(pixels, np.ndarray) and pixels.shape == (90, 160, 3)
+    assert isinstance(pixels, np.ndarray) and pixels.shape == (144, 256, 3)
     with pytest.raises(UsageError, match="either"):
         WorldFile("Nothing", 1)
 

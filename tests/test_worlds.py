@@ -14,9 +14,8 @@ from some_worlds import LAKE, PHOTO, SAND, SHIPPED, any_conditions, written
 from tiny import tiny_model
 
 from genie_lite.cli import main
-from genie_lite.commands import play
+from genie_lite.commands import play, visit
 from genie_lite.commands.surprise import HOURS, SCENES, surprise
-from genie_lite.commands.words import reading_of
 from genie_lite.commands.worlds import folders
 from genie_lite.conditions import BIOMES, Conditions
 from genie_lite.engine.fake import FakeEngine
@@ -24,7 +23,12 @@ from genie_lite.engine.protocol import Frame, Start
 from genie_lite.engine.shipped import weights_hash
 from genie_lite.errors import CheckpointError
 from genie_lite.model.checkpoint import PARTS, load_model, save_part
+from genie_lite.play.choice import reading_of
+from genie_lite.play.loop import PlayLoop
+from genie_lite.play.screen import Screen
 from genie_lite.prompt.parser import parse
+from genie_lite.recording.reader import read_log
+from genie_lite.recording.replay import verify
 from genie_lite.world_file import SUFFIX, WorldFile, read_world
 
 
@@ -54,7 +58,7 @@ def test_a_picture_is_packed_into_the_file(tmp_path: Path) -> None:
     assert main(["worlds", "save", str(out), *words]) == 0
     world = read_world(out)
     start = world.start()
-    assert isinstance(start, np.ndarray) and start.shape == (720, 1200, 3) and start.dtype == np.uint8
+    assert isinstance(start, np.ndarray) and start.shape == (720, 1280, 3) and start.dtype == np.uint8
     assert (world.name, world.seed, world.conditions) == ("Noise", 3, None)
 
 
@@ -237,7 +241,7 @@ class Watched(FakeEngine):
 
 @pytest.fixture(autouse=True)
 def watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "_dream", lambda options, checkpoint: Watched((256, 144)))
+    monkeypatch.setattr(play, "dream", lambda options, checkpoint: Watched((256, 144)))
 
 
 def enter(tmp_path: Path, *words: object) -> tuple[Start, int]:
@@ -265,6 +269,64 @@ def test_a_picture_is_begun_from_and_changed_by_its_words(tmp_path: Path) -> Non
     assert isinstance(start, np.ndarray) and start.shape == (64, 96, 3) and seed == PHOTO.seed
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["conditions"]["fog"] == 0.9
+
+
+def test_a_picture_is_told_about_and_changed_by_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (320, 120), (250, 40, 40)).save(tmp_path / "red.png")
+    start, _ = enter(tmp_path, "--image", tmp_path / "red.png", "--hour", "21", "--prompt", "thick fog")
+    assert isinstance(start, np.ndarray) and start.shape == (144, 256, 3)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["conditions"]["hour"], report["conditions"]["fog"]) == (21.0, 0.9)
+    told = capsys.readouterr().out
+    assert "picture" in told and "strangeness 2.5, far from what the model knows" in told
+
+
+@pytest.mark.parametrize("words", [["play", "--sketch"], ["play", "--sketch", "--off-screen"], ["worlds", "gallery"]])
+def test_screens_without_a_window_are_one_line(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    status, told = complaint(capsys, *words, "--checkpoint", tmp_path)
+    assert status == 1 and "window" in told
+
+
+def test_a_visit_from_the_sketch_leads_back_to_it_and_leaves_its_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way in a window: sketch, enter, walk, back, enter again, leave."""
+    import pygame
+
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setattr(visit, "display_expected", lambda: True)
+    keys = [*"a desert", pygame.K_RETURN, *(pygame.K_w,) * 3, pygame.K_e, pygame.K_2, *(pygame.K_w,) * 3]
+    keys += [pygame.K_b, pygame.K_RETURN, *(pygame.K_w,) * 3, pygame.K_q]
+    left = iter(keys)
+
+    def events() -> list[pygame.event.Event]:
+        key = next(left, pygame.K_ESCAPE)
+        typed = isinstance(key, str)
+        return [pygame.event.Event(pygame.KEYDOWN, key=0 if typed else key, mod=0, unicode=key if typed else "")]
+
+    for function in (Screen.__init__, PlayLoop.__init__):
+        monkeypatch.setitem(function.__kwdefaults__, "events", events)
+    words = [
+        "play",
+        "--sketch",
+        "--seed",
+        "5",
+        "--out",
+        str(tmp_path / "out"),
+        "--record",
+        "--checkpoint",
+        str(tmp_path),
+    ]
+    assert main(words) == 0
+    first, second = (read_log(tmp_path / "out" / part) for part in (".", "visit-2"))
+    assert first.start() == second.start() == parse("a desert").conditions
+    assert (first.header.seed, second.header.seed, len(first.steps)) == (5, 5, 1 + 8)
+    assert first.steps[-1].conditions is not None and first.steps[-1].conditions.hour > 12.1
+    assert verify(first, FakeEngine((256, 144))) is None
+    assert all((tmp_path / "out" / part / "report.json").is_file() for part in (".", "visit-2"))
 
 
 def test_words_that_mean_nothing_any_more_do_not_keep_you_out(tmp_path: Path) -> None:

@@ -204,7 +204,8 @@ def _seconds(courses: Sequence[Course], estimate: Callable[[dict[str, float]], f
 def spearman(one: Array, other: Array) -> float:
     """Spearman's rank correlation; 0 where one of both never changes."""
     ranks = np.stack([_ranks(one), _ranks(other)])
-    return 0.0 if (ranks.std(1) == 0).any() else float(np.corrcoef(ranks)[0, 1])
+    still = bool((ranks.min(1) == ranks.max(1)).any())
+    return 0.0 if still else float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def _ranks(values: Array) -> Array:

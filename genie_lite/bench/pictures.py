@@ -109,5 +109,5 @@ def _harm(panel: Any, summary: Summary) -> None:
         panel.legend(fontsize=8)
     panel.set(
         xscale="log", yscale="log", xlabel="strength: pixels, or levels of 255",
-        title="the judge's distance under known harm; dashed: unrelated frame",
+        title="perceptual distance under known harm",
     )  # fmt: skip

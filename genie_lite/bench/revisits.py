@@ -26,15 +26,14 @@ STRIDE = 12
 
 def returns(dream: Dream, judge: Judge, truth: Truth, number: int, plan: Plan, tick: Tick) -> Found:
     """The last frame of a full turn, and of the trips that this world makes, against the dream's own first frame."""
-    journeys = {"full_turn": [Action(turn=1.0)] * FULL_TURN}
-    seconds = [seconds for seconds, each in plan.trips if number % each == 0]
-    journeys |= {f"there_and_back_{s}s": there_and_back(s) for s in seconds}
+    journeys = [("full_turn", "", [Action(turn=1.0)] * FULL_TURN)]
+    seconds = (seconds for seconds, worlds in plan.trips if number < worlds)
+    journeys += [("there_and_back", f"_{s}s", there_and_back(s)) for s in seconds]
     found: Found = {}
-    for name, actions in journeys.items():
+    for name, length, actions in journeys:
         film = dream.film(truth, plan.history - 1, plan.history, actions, tick)
-        kind, _, length = name.partition("back_")
-        found[f"{kind}back_psnr_{length}" if length else f"{name}_psnr"] = psnr(film[-1], film[0])
-        found[f"{name}_distance"] = float(judge.distance(film[-1:], film[:1])[0])
+        found[f"{name}_psnr{length}"] = psnr(film[-1], film[0])
+        found[f"{name}_distance{length}"] = float(judge.distance(film[-1:], film[:1])[0])
     return found
 
 

@@ -29,7 +29,7 @@ CROP = (430, 250, 420, 236)
 COMPARED, HISTORY = (0, 3, 6), 96
 """Held-out worlds that are filmed beside the dream, and the true frames that it begins from."""
 
-Sheet = Literal["walk", "idle", "first_frames", "film", "decoder", "beside"]
+Sheet = Literal["walk", "idle", "first_frames", "film", "decoder", "beside", "prompts", "events", "pictures"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,19 @@ class Options:
     """Weights of your own: a folder that training wrote."""
     out: Path = Path("assets")
     """Folder for the pictures."""
-    only: tuple[Sheet, ...] = ("first_frames", "film", "decoder", "beside", "idle", "walk")
+    pictures: Path = Path("assets/pictures")
+    """Folder of the pictures that the sheet of pictures begins from."""
+    only: tuple[Sheet, ...] = (
+        "first_frames",
+        "prompts",
+        "events",
+        "pictures",
+        "film",
+        "decoder",
+        "beside",
+        "idle",
+        "walk",
+    )
     """Which of them to draw; idle and walk take minutes each, since they dream 32 minutes of world time together."""
     threads: int | None = None
     """Processor threads for the networks (all cores if left out)."""
@@ -51,6 +63,7 @@ class Options:
 
 def main(options: Options) -> int:
     """Draws what was asked for and returns the exit status 0. Raises GenieLiteError."""
+    from genie_lite.bench import word_sheets
     from genie_lite.bench.coherence import progress_bar
     from genie_lite.engine.shipped import find_checkpoint
     from genie_lite.recording.report import prepare_folder
@@ -67,12 +80,21 @@ def main(options: Options) -> int:
         suffix = "" if memory else "_no_memory"
         save_sheet(minute(engine(memory=memory), walking=name == "walk"), out / f"{name}_60s{suffix}.png")
 
+    def draw_words(name: str, make: Callable[[DreamEngine], Image.Image]) -> None:
+        _write(make(engine()), prepare_folder(out / "sheets") / f"{name}.webp", quality=88)
+
     draw: dict[str, list[Callable[[], None]]] = {
         "first_frames": [lambda: save_sheet(first_frames(engine()), out / "first_frames.png")],
         "film": [lambda: save_film(engine("720p"), out / "walk.webp")],
         "decoder": [lambda: save_sheet(decoder(checkpoint, options.world or "landscape"), out / "decoder_720p.png")],
         "beside": [lambda: film_beside((engine(), engine(memory=False)), options.world or "landscape", out)],
     }
+    for words, make in (
+        ("prompts", word_sheets.prompts),
+        ("events", word_sheets.events),
+        ("pictures", partial(word_sheets.pictures, folder=options.pictures)),
+    ):
+        draw[words] = [partial(draw_words, words, make)]
     for name in ("idle", "walk"):
         draw[name] = [partial(draw_minute, name, memory) for memory in (True, False)]
     work = [job for name in options.only for job in draw[name]]

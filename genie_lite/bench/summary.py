@@ -110,7 +110,7 @@ def _half_lives(curves: dict[str, dict[str, tuple[Array, Array]]], unrelated: fl
 
 
 def _frechets(worlds: Sequence[Found]) -> dict[str, float | None]:
-    """Over the whole walk, and over its beginning for every baseline; between the true clips of one half of the worlds
+    """Over the whole walk, and over its start for every baseline; between the true clips of one half of the worlds
     and the other, for scale."""
     found = {}
     for length in CLIP_LENGTHS:
@@ -118,7 +118,7 @@ def _frechets(worlds: Sequence[Found]) -> dict[str, float | None]:
         found[f"frechet_{length}"] = between(sets["memory"], sets["truth"])
         for name in ("memory", "no memory", "autoencoder", "last frame"):
             label = name.replace(" ", "_")
-            found[f"frechet_{length}_begun_{label}"] = between(sets[f"{name} begun"], sets["truth begun"])
+            found[f"frechet_{length}_start_{label}"] = between(sets[f"{name}, start"], sets["truth, start"])
         other = between(sets["truth"][::2], sets["truth"][1::2]) if len(worlds) > 1 else None
         found[f"frechet_{length}_other_worlds"] = other
     return found

@@ -145,10 +145,10 @@ def _cut_clips(
 ) -> None:
     """Clips of the whole walk, and of its first part, as long as that without memory, for all baselines."""
     judge, true = tools.judge, truth.frames[plan.history : plan.history + short]
-    beginning = {name: _first(seen[name], short) for name in ("memory", "truth", "no memory")}
-    beginning["autoencoder"] = judge.observe(decoded(tools.autoencoder, true))
-    beginning["last frame"] = judge.observe(truth.frames[plan.history - 1 : plan.history].repeat(short, 0))
-    sets = {name: seen[name] for name in ("memory", "truth")} | {f"{n} begun": o for n, o in beginning.items()}
+    start = {name: _first(seen[name], short) for name in ("memory", "truth", "no memory")}
+    start["autoencoder"] = judge.observe(decoded(tools.autoencoder, true))
+    start["last frame"] = judge.observe(truth.frames[plan.history - 1 : plan.history].repeat(short, 0))
+    sets = {name: seen[name] for name in ("memory", "truth")} | {f"{name}, start": o for name, o in start.items()}
     for name, observed in sets.items():
         for length in CLIP_LENGTHS:
             found.clips[name, length] = judge.clip_features(observed, length, HOP)
@@ -166,9 +166,9 @@ def _visits(found: Found, truth: Truth, plan: Plan, tools: Instruments, tick: Ti
     judge, on, number = tools.judge, tools.dreams[0], found.number
     found.numbers |= returns(on, judge, truth, number, plan, tick)
     found.numbers |= mirror_walk(on, tools.world, judge, truth, plan, tick)
-    if number % plan.keys_each == 0:
+    if number < plan.keys_worlds:
         found.keys = opposite_keys(on, tools.world, truth, plan, tick)
-    if number % plan.idle_each == 0:
+    if number < plan.idle_worlds:
         still, found.idle = idle(on, judge, truth, plan, tick)
         found.numbers |= still
 

@@ -9,22 +9,23 @@ from typing import Literal
 
 import tyro
 
-from genie_lite.commands.visit import VisitOptions, visit
-from genie_lite.commands.words import reading_of
-from genie_lite.commands.world import StartOptions, start_of
-from genie_lite.commands.worlds import find_world, remixed
-from genie_lite.engine.protocol import Engine
+from genie_lite.commands.visit import Before, VisitOptions, display_expected, visit
+from genie_lite.commands.world import CONDITION_FLAGS, StartOptions, start_of
+from genie_lite.commands.worlds import find_world, folders, remixed
+from genie_lite.conditions import BIOMES, Conditions, biome
+from genie_lite.engine.protocol import Sketcher
 from genie_lite.engine.shipped import find_checkpoint, weights_hash
 from genie_lite.errors import UsageError
+from genie_lite.pictures import read_picture
+from genie_lite.play.choice import Going, reading_of
+from genie_lite.play.draft import Draft, Picture, picture_of
 from genie_lite.world_file import read_world
 
 
 @dataclass(frozen=True)
-class Options(VisitOptions, StartOptions):
-    """Walk through a world that the model draws, from words, conditions, a picture or a file."""
+class DreamOptions:
+    """Flags that say what draws, and how."""
 
-    path: tyro.conf.Positional[Path | None] = None
-    """A world as a file, or the name of one that `genie-lite worlds list` shows; flags overrule it."""
     world: str | None = None
     """A world whose weights come with genie_lite (landscape if left out)."""
     checkpoint: Path | None = None
@@ -41,31 +42,33 @@ class Options(VisitOptions, StartOptions):
     """Processor threads for the networks."""
 
 
+@dataclass(frozen=True)
+class Options(DreamOptions, VisitOptions, StartOptions):
+    """Walk through a world that the model draws, from words, conditions, a picture or a file."""
+
+    path: tyro.conf.Positional[Path | None] = None
+    """A world as a file, or the name of one that `genie-lite worlds list` shows; flags overrule it."""
+    sketch: bool = False
+    """Sketch the world in the window before you enter: words, sliders, and first frames to choose from. With --image
+    that is always done."""
+
+
 def main(options: Options) -> int:
     """Plays until the player leaves; returns the exit status. Raises GenieLiteError."""
     if options.path is not None:
         return _enter(options, options.path)
-    start = start_of(options)
-    checkpoint = find_checkpoint(options.world, options.checkpoint)
-    return visit(options, start, lambda: _dream(options, checkpoint), weights=checkpoint)
+    picture = None if options.image is None else picture_of(read_picture(options.image))
+    start = start_of(options) if picture is None else picture.framed
+    checkpoint, draft = find_checkpoint(options.world, options.checkpoint), _draft(options, picture)
+    first = Going.SKETCH if options.sketch or (picture and display_expected() and not options.off_screen) else None
+    before = Before(tuple(folders()), first, draft)
+    return visit(
+        options, start, lambda: _looking(dream(options, checkpoint), picture), before=before, weights=checkpoint
+    )
 
 
-def _enter(options: Options, path: Path) -> int:
-    """Plays the world of a file, as the flags change it."""
-    if options.image is not None:
-        raise UsageError(f"{path} says what the world begins from; leave out --image, or the file")
-    world = remixed(read_world(find_world(path)), options, options.seed)
-    checkpoint = find_checkpoint(options.world, options.checkpoint)
-    if world.checkpoint is not None and world.checkpoint != (here := weights_hash(checkpoint)):
-        other = f"{path} was made with other weights ({world.checkpoint}, and these are {here})"
-        print(f"{other}, so it may look different", file=sys.stderr)
-    # The words have become conditions already; only a picture is still to be changed by them.
-    prompt = world.prompt if world.conditions is None else None
-    options = replace(options, seed=world.seed, prompt=prompt)
-    return visit(options, world.start(), lambda: _dream(options, checkpoint), reading_of(world), checkpoint)
-
-
-def _dream(options: Options, checkpoint: Path) -> Engine:
+def dream(options: DreamOptions, checkpoint: Path) -> Sketcher:
+    """The engine, as the flags set it. Raises CheckpointError, UsageError."""
     from genie_lite.engine.dream import DreamEngine, EngineOptions
 
     return DreamEngine.load(
@@ -78,3 +81,39 @@ def _dream(options: Options, checkpoint: Path) -> Engine:
             threads=options.threads,
         )
     )
+
+
+def _enter(options: Options, path: Path) -> int:
+    """Plays the world of a file, as the flags change it."""
+    if options.image is not None:
+        raise UsageError(f"{path} says what the world begins from; leave out --image, or the file")
+    world = remixed(read_world(find_world(path)), options, options.seed)
+    checkpoint = find_checkpoint(options.world, options.checkpoint)
+    if world.checkpoint is not None and world.checkpoint != (here := weights_hash(checkpoint)):
+        other = f"{path} was made with other weights ({world.checkpoint}, and these are {here})"
+        print(f"{other}, so it may look different", file=sys.stderr)
+    start = world.start()
+    # The words have become conditions already; only a picture is still to be changed by them.
+    options = replace(options, seed=world.seed, prompt=None if isinstance(start, Conditions) else world.prompt)
+    draft = Draft.of(start, world.prompt) if isinstance(start, Conditions) else Draft("", picture_of(start))
+    before = Before(tuple(folders()), Going.SKETCH if options.sketch else None, draft, world.prompt)
+    return visit(options, start, lambda: dream(options, checkpoint), reading_of(world), before, checkpoint)
+
+
+def _draft(options: Options, picture: Picture | None) -> Draft:
+    """What the sketch begins with: words, picture, and sliders where the flags put them."""
+    draft = Draft(options.prompt or "", picture)
+    if options.biome is not None:
+        draft.moved |= dict(zip(BIOMES, biome(options.biome).biomes, strict=True))
+    given = {name: getattr(options, name) for name in CONDITION_FLAGS}
+    draft.moved |= {name: value for name, value in given.items() if value is not None}
+    return draft
+
+
+def _looking(engine: Sketcher, picture: Picture | None) -> Sketcher:
+    """The engine, which has told what it makes of the picture to begin from."""
+    if picture is not None:
+        look = engine.look(picture.framed)
+        seen = ", ".join(f"{name} {value:.2g}" for name, value in look.conditions.to_dict().items() if value >= 0.05)
+        print(f"picture  {seen}\n         {look.verdict()}")
+    return engine

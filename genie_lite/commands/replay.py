@@ -153,4 +153,4 @@ def _in_window(log: Log, options: Options) -> int:
         out = session_folder()
         recorder = Recorder(out, on=options.record, past=log.steps[: replay.position + 1])
         session = SessionManager(replay.take_over(), log.start(), log.header.seed, observers=[recorder])
-        return play_in(window, session, recorder, out, key)
+        return play_in(window, session, recorder, out, key)[0]

@@ -13,6 +13,7 @@ from genie_lite.commands.world import StartOptions, start_of
 from genie_lite.commands.worlds import keep, name_from
 from genie_lite.conditions import Conditions
 from genie_lite.engine.shipped import find_checkpoint, weights_hash
+from genie_lite.errors import UsageError
 from genie_lite.world_file import WorldFile
 
 
@@ -34,10 +35,12 @@ class Options(StartOptions):
 
 def main(options: Options) -> int:
     """Writes the world and says where; returns the exit status. Raises GenieLiteError."""
+    if options.image is not None and options.conditions_given():
+        raise UsageError("--image says what the world looks like; leave out --biome, --hour and so on, or use --prompt")
     start, reading = start_of(options), options.reading()
     picture = None
     if not isinstance(start, Conditions):
-        from genie_lite.commands.pictures import packed
+        from genie_lite.pictures import packed
 
         picture = packed(start)
     if reading is not None:

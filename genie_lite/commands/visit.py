@@ -10,20 +10,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import tyro
-
-from genie_lite.commands.words import script_of, tell
+from genie_lite.commands.words import read_events, tell
 from genie_lite.commands.world import WorldOptions
-from genie_lite.engine.protocol import Engine, Start
+from genie_lite.conditions import Conditions
+from genie_lite.engine.protocol import Engine, Sketcher, Start
 from genie_lite.errors import CheckpointError, DisplayError, OutputError, UsageError
+from genie_lite.play.choice import Choice, Going, Next
+from genie_lite.play.draft import Draft
 from genie_lite.prompt.parser import Reading
 from genie_lite.recording.history import NAMED_BY_TIME
 from genie_lite.recording.log import REPORT
 from genie_lite.recording.report import prepare_folder, session_report, write_report
 from genie_lite.session.calibration import read_calibration
 from genie_lite.session.coherence import CoherenceMeter
+from genie_lite.session.events import Event
 from genie_lite.session.manager import DEFAULT_CAP, SessionManager
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class VisitOptions(WorldOptions):
     """The same seed gives the same world; a new one each time if left out."""
     cap: float | None = None
     """Seconds of world time until the visit ends (60 if left out), 0 for no end."""
-    coherence_floor: Annotated[float, tyro.conf.arg(aliases=["--floor"])] = 0.0
+    coherence_floor: float = 0.0
     """End the visit when coherence stays below this score, 0 to 1; 0 never does."""
     off_screen: bool = False
     """No window: an autopilot walks, and a video and a report are written."""
@@ -69,51 +71,78 @@ class VisitOptions(WorldOptions):
         return max(DEFAULT_CAP, self.seconds or 0.0) if self.cap is None else self.cap
 
 
+@dataclass(frozen=True)
+class Before:
+    """The screens before a world and between worlds. folders: of the gallery's worlds; first: the screen that is shown
+    first, None to enter at once; draft: what is sketched there; prompt: the words that the first world was made of."""
+
+    folders: tuple[Path, ...]
+    first: Going | None = None
+    draft: Draft | None = None
+    prompt: str | None = None
+
+
 def visit(
     options: VisitOptions,
     start: Start,
     make_engine: Callable[[], Engine],
     reading: Reading | None = None,
+    before: Before | None = None,
     weights: Path | None = None,
 ) -> int:
-    """Plays one session as asked and writes its report; returns the exit status.
+    """Plays as asked and writes a report for every session; returns the exit status.
 
-    reading: what the player is told was understood, that of --prompt if left out. weights: the folder of those that
-    dream, where a fitted meter may lie.
+    reading: what the player is told was understood, that of --prompt if left out. before: in a window, the screens
+    before a world and back to them; the engine must be a Sketcher then. weights: the folder of those
+    that dream, where a fitted meter may lie.
     Without a display it says so and goes off-screen. Raises what `make_engine` raises, OutputError, UsageError, and
     the error that ended the session, if one did.
     """
     cap = options.visit_cap()
     if not 0 <= options.coherence_floor <= 1:
         raise UsageError(f"--coherence-floor {options.coherence_floor:g} is outside 0 to 1; 0 never ends a visit")
-    script, reading = script_of(options.events, options.prompt, start), reading or options.reading()
+    events, reading = () if options.events is None else read_events(options.events), reading or options.reading()
+    choice = _choice(options, start, reading, before)
     if reading is not None:
         tell(reading)
-    seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
     out = options.out or session_folder()
 
-    def session(recorder: Recorder) -> SessionManager:
-        engine = make_engine()
+    def session(engine: Engine, choice: Choice, recorder: Recorder) -> SessionManager:
         return SessionManager(
             engine,
-            start,
-            seed,
+            choice.start,
+            choice.seed,
             cap=cap,
             floor=options.coherence_floor,
-            script=script,
+            script=(*choice.script, *events),
             observers=[recorder],
             coherence=meter_for(engine, weights),
         )
 
+    if before is not None and before.first is not None and (options.off_screen or not display_expected()):
+        raise DisplayError("there is no window for this; `genie-lite sketch` and `worlds list` do without")
     if not options.off_screen:
         if display_expected():
             try:
-                return _in_window(session, out, options.record, reading)
+                return _in_window(choice, session, make_engine, out, options.record, before)
             except DisplayError as error:
                 print(f"{error}", file=sys.stderr)
         else:
             print("no display here, so the autopilot walks and a video is written", file=sys.stderr)
-    return _off_screen(session, options.seconds or 0.0, out)
+    return _off_screen(lambda recorder: session(make_engine(), choice, recorder), options.seconds or 0.0, out)
+
+
+def _choice(options: VisitOptions, start: Start, reading: Reading | None, before: Before | None) -> Choice:
+    """The world that flags ask for. A picture goes over to what words and flags say in the first seconds.
+
+    Raises PromptError, UsageError.
+    """
+    seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
+    script: tuple[Event, ...] = ()
+    if not isinstance(start, Conditions) and (options.prompt or options.conditions_given()):
+        options.conditions(Conditions(meadow=1.0))
+        script = (Event(0, options.conditions, options.prompt or ""),)
+    return Choice(start, seed, options.prompt or (before.prompt if before else None), reading, script)
 
 
 def meter_for(engine: Engine, weights: Path | None) -> CoherenceMeter:
@@ -141,16 +170,35 @@ def display_expected() -> bool:
 
 
 def _in_window(
-    make_session: Callable[[Recorder], SessionManager], out: Path, record: bool, reading: Reading | None
+    choice: Choice,
+    make_session: Callable[[Engine, Choice, Recorder], SessionManager],
+    make_engine: Callable[[], Engine],
+    out: Path,
+    record: bool,
+    before: Before | None,
 ) -> int:
+    """Visits one world after the other, until the player leaves."""
+    from genie_lite.play.entrance import Entrance
     from genie_lite.play.loop import show_waking
     from genie_lite.play.window import Window
-    from genie_lite.recording.recorder import Recorder
 
-    recorder = Recorder(out, on=record)
+    folders, first, draft = (before.folders, before.first, before.draft) if before else ((), None, None)
+    # Without `before` nothing is sketched.
+    entrance = Entrance(cast(Callable[[], Sketcher], make_engine), folders, draft, choice.seed)
     with Window() as window:
-        show_waking(window)
-        return play_in(window, make_session(recorder), recorder, out, reading=reading)
+        entering = choice if first is None else entrance.choose(window, first)
+        status, visits = 0, 0
+        while entering is not None:
+            visits += 1
+            show_waking(window)
+            folder = out if visits == 1 else out / f"visit-{visits}"
+            recorder = _recorder(folder, record)
+            session = make_session(entrance.loading.wait(), entering, recorder)
+            entrance.entering(entering)
+            dropped = entrance.dropped if before else None
+            status, following = play_in(window, session, recorder, folder, choice=entering, dropped=dropped)
+            entering = entrance.choose(window, following)
+    return status
 
 
 def play_in(
@@ -159,19 +207,27 @@ def play_in(
     recorder: Recorder,
     out: Path,
     *events: Any,
-    reading: Reading | None = None,
-) -> int:
-    """Plays until the player leaves, and returns the exit status.
+    choice: Choice | None = None,
+    dropped: Callable[[Path], Next | str] | None = None,
+) -> tuple[int, Next]:
+    """Plays until the player leaves, and returns the exit status and where he goes.
 
-    events: pygame's, for keys that are down; reading: what the player's words were taken to mean.
+    events: pygame's, for keys that are down; choice: what is entered; dropped: see PlayLoop.
     """
     from genie_lite.play.loop import PlayLoop
 
-    loop = PlayLoop(session, window, out, recorder=recorder, reading=reading)
+    reading, note = (None, "") if choice is None else (choice.reading, choice.note)
+    loop = PlayLoop(session, window, out, recorder=recorder, reading=reading, note=note, dropped=dropped)
     for event in events:
         loop.controls.handle(event)
     loop.run()
-    return _finish(session, recorder, out)
+    return _finish(session, recorder, out), loop.next
+
+
+def _recorder(out: Path, record: bool) -> Recorder:
+    from genie_lite.recording.recorder import Recorder
+
+    return Recorder(out, on=record)
 
 
 def _off_screen(make_session: Callable[[Recorder], SessionManager], seconds: float, out: Path) -> int:

@@ -7,16 +7,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from genie_lite.actions import STEPS_PER_SECOND
-from genie_lite.conditions import Conditions
-from genie_lite.engine.protocol import Start
 from genie_lite.errors import PromptError
-from genie_lite.prompt.parser import Chip, Reading, parse
+from genie_lite.play.choice import event_of
+from genie_lite.prompt.parser import Reading
 from genie_lite.session.events import Event
-from genie_lite.world_file import WorldFile
-
-ALIKE = 1e-3
-"""Chips are rounded to this."""
 
 
 def tell(reading: Reading) -> None:
@@ -25,38 +19,6 @@ def tell(reading: Reading) -> None:
         print(f"understood      {chip}")
     if reading.not_understood:
         print(f"not understood  {', '.join(reading.not_understood)}")
-
-
-def reading_of(world: WorldFile) -> Reading | None:
-    """What its prompt says and its conditions have not been changed away from; None if that is nothing."""
-    try:
-        reading = None if world.prompt is None else parse(world.prompt)
-    except PromptError:
-        return None
-    if reading is None or world.conditions is None:
-        return reading
-    chips = []
-    for chip in reading.understood:
-        true = {
-            name: value for name, value in chip.sets.items() if abs(getattr(world.conditions, name) - value) <= ALIKE
-        }
-        chips += [Chip(chip.phrase, true)] if true else []
-    return Reading(world.conditions, tuple(chips), reading.not_understood)
-
-
-def script_of(events: Path | None, prompt: str | None, start: Start) -> tuple[Event, ...]:
-    """What happens on the way: the events of a file, after the prompt if the world begins from a picture.
-
-    Raises PromptError.
-    """
-    script = () if events is None else read_events(events)
-    return script if prompt is None or isinstance(start, Conditions) else (event_of(prompt), *script)
-
-
-def event_of(text: str, at_s: float = 0.0) -> Event:
-    """The event that a text tells of, at so many seconds of world time. Raises PromptError if it tells of nothing."""
-    parse(text, Conditions(meadow=1.0))
-    return Event(round(at_s * STEPS_PER_SECOND), lambda now: parse(text, now).conditions, text)
 
 
 def read_events(path: Path) -> tuple[Event, ...]:

@@ -72,15 +72,15 @@ class StartOptions(WorldOptions):
     """Flags that say what a world begins from."""
 
     image: Path | None = None
-    """Begin from this picture instead of conditions; a --prompt then changes it in the first seconds."""
+    """Begin from this picture (PNG, JPEG or WebP), of which the 16:9 middle is taken. Conditions are read off it; a
+    --prompt, --hour and so on change it in the first seconds."""
 
 
 def start_of(options: StartOptions) -> Start:
-    """Conditions or a start frame. Raises UsageError when both are asked for, ImageError for an unreadable picture."""
+    """Conditions or a start frame. Raises UsageError for senseless flags, ImageError for an unreadable picture."""
     if options.image is None:
         return options.conditions()
-    if options.conditions_given():
-        raise UsageError("--image says what the world looks like; leave out --biome, --hour and so on, or use --prompt")
-    from genie_lite.commands.pictures import read_picture
+    options.conditions()
+    from genie_lite.pictures import framed, read_picture
 
-    return read_picture(options.image)
+    return framed(read_picture(options.image))

@@ -7,6 +7,7 @@ decoder makes it a picture. All noise comes from (seed, frame index).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy, deepcopy
 from dataclasses import dataclass
@@ -15,30 +16,28 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
 from genie_lite.actions import Action
-from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
+from genie_lite.camera import Pose
 from genie_lite.conditions import Conditions
-from genie_lite.engine.protocol import SEEN_EVERY, EngineInfo, Frame, Start
+from genie_lite.engine.painter import Painters
+from genie_lite.engine.protocol import SEEN_EVERY, EngineInfo, Frame, Look, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
-from genie_lite.errors import ImageError, UsageError
-from genie_lite.model.autoencoder import (
-    LATENT_CHANNELS,
-    PICTURE_SIZES,
-    FrameHead,
-    PictureHead,
-)
+from genie_lite.errors import UsageError
+from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, PICTURE_SIZES
 from genie_lite.model.checkpoint import Model, load_model
 from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
+from genie_lite.model.familiar import STRANGE, Familiar
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import DREAMED, SpatialMemory, clamp_thumbnail, empty_hint
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import Prior
+from genie_lite.model.relight import Relight
 from genie_lite.model.sampler import sample, seeded_noise
+from genie_lite.pictures import as_frame
 from genie_lite.timing import Stopwatch
 
 MEMORY_SLOTS = 256
@@ -62,6 +61,10 @@ IMAGINED_WORTH = 0.75
 PRIOR_STEP = 0.05
 """By how much a condition may change before the prior's examples are chosen anew."""
 
+TURNING = 40
+"""Frames after everything was to turn into something else during which no view is remembered: first one is drawn as it
+shall be, a step a frame, then what is seen goes over to it."""
+
 QUALITIES = ("auto", *PICTURE_SIZES)
 
 
@@ -78,20 +81,6 @@ class EngineOptions:
     denoising_steps: int = 1
 
 
-class Painter(nn.Module):
-    """A decoder head whose output is ready for the screen: uint8 patches, colour last."""
-
-    def __init__(self, head: FrameHead | PictureHead) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """1 16 18 32 -> uint8 1 h w 3*patch*patch."""
-        pixels = ((self.head.patches(latent) + 1) * 127.5).round().clamp(0, 255)
-        # Reordered as bytes: as floats this costs 5 ms.
-        return pixels.to(torch.uint8).permute(0, 2, 3, 1)
-
-
 class DreamEngine:
     """The model as an `Engine` (see protocol.py)."""
 
@@ -106,8 +95,8 @@ class DreamEngine:
             # Idle threads of PyTorch spin, and would take the cores from OpenVINO's (3 ms a frame on two cores).
             torch.set_num_threads(1)
         self._quality = "720p" if options.quality == "auto" else options.quality
-        self._chosen = options.quality != "auto"
-        self._painters: dict[str, Network] = {}
+        self._chosen, self._warm = options.quality != "auto", False
+        self._painters = Painters(model.autoencoder, self._compile)
         latent, vector = torch.zeros(1, LATENT_CHANNELS, 18, 32), torch.zeros(1, 32)
         context, hint = latent.repeat(1, CONTEXT_FRAMES, 1, 1), empty_hint(1, latent.device)
         action, past, one = torch.zeros(1, 6), torch.zeros(1, 3 * PAST_MOTIONS), torch.zeros(1, 1)
@@ -120,9 +109,12 @@ class DreamEngine:
         self._context: Tensor
         self._hint: Tensor | None
         self._past: Tensor
+        self._familiar: Familiar | None = None
+        self._light = Relight(model.autoencoder, model.first_frame)
         self._prior: Prior | None
         self._prior_of: Tensor
         self._began: int
+        self._settled_from: int
 
     @classmethod
     def load(cls, options: EngineOptions) -> DreamEngine:
@@ -145,14 +137,17 @@ class DreamEngine:
         )
 
     def warm_up(self) -> None:
-        """Runs a few frames; with quality `auto` also picks the largest picture that leaves time for the window."""
+        """Runs a few frames; with quality `auto` also picks the largest picture that leaves time for the window. Does
+        nothing the second time."""
+        if self._warm:
+            return
         for quality in list(PICTURE_SIZES) if not self._chosen else [self._quality]:
             self._quality = quality
             self.reset(Conditions(meadow=1.0), 0)
             costs = [sum(self.step(Action(forward=1.0)).timings.values()) for _ in range(16)]
             if float(np.median(costs[4:])) <= FRAME_BUDGET_MS:
                 break
-        self._chosen = True
+        self._chosen = self._warm = True
         self._conditions = None
 
     def reset(self, start: Start, seed: int) -> Frame:
@@ -162,7 +157,7 @@ class DreamEngine:
             self._conditions = start
             latent = self._draw_first(start)
         else:
-            latent = self._encode(_cropped(start)[None])
+            latent = self._encode(as_frame(start)[None])
             self._conditions = self._read_conditions(latent)
         return self._begin(latent.repeat(CONTEXT_FRAMES, 1, 1, 1), torch.zeros(1, 5, dtype=torch.float64))
 
@@ -204,13 +199,37 @@ class DreamEngine:
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
             with watch.stage("decode"):
                 self._thumb = self._thumbnail_of(self._latent, pose)
-                image = self._paint(self._latent)
+                image = self._painters.paint(self._latent, self._quality)
         self._pose, self._hint = pose, hint if self._options.memory else None
         return self._frame(image, self._hint, watch)
 
-    def set_conditions(self, conditions: Conditions) -> None:
-        """Changes what the world is like from the next step on."""
+    def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
+        """Changes what the world is like from the next step on; with `everywhere` the view is drawn anew, and all
+        others are forgotten."""
+        if self._conditions is not None:
+            self._relight(self._conditions, self._conditions.with_sky_of(conditions))
+        if everywhere:
+            self._turn_into(conditions)
         self._conditions = conditions
+
+    def sketch(self, start: Start, seed: int) -> Iterator[NDArray[np.uint8]]:
+        """The first frame after every denoising step at 256x144, and at last as `reset` would draw it."""
+        if isinstance(start, Conditions):
+            for latent in self._model.first_frame.draw(seeded_noise(seed, 0), _row(start)):
+                yield self._painters.paint(latent, "144p")
+        else:
+            latent = self._encode(as_frame(start)[None])
+        yield self._painters.paint(latent, self._quality)
+
+    def look(self, picture: NDArray[np.uint8]) -> Look:
+        """What the conditions head reads off it, and how far its latent lies from the examples. Raises ImageError."""
+        if self._familiar is None:
+            self._familiar = Familiar(self._model.first_frame.examples)
+        small = as_frame(picture)
+        latent = self._encode(small[None])
+        drawn = self._painters.paint(latent, "144p").astype(np.float64)
+        psnr = 10 * np.log10(255**2 / max(1e-6, float(((drawn - small) ** 2).mean())))
+        return Look(self._read_conditions(latent), self._familiar.strangeness(latent), STRANGE, float(psnr))
 
     def branch(self) -> DreamEngine:
         """A dream that goes on from this instant on its own, with the same networks: what-if for measurements.
@@ -229,7 +248,7 @@ class DreamEngine:
             self._latent = self._latent + torch.from_numpy(noise)
             self._context = torch.cat([self._context[:, :-LATENT_CHANNELS], self._latent], 1)
             self._thumb = self._thumbnail_of(self._latent, self._pose)
-            image = self._paint(self._latent)
+            image = self._painters.paint(self._latent, self._quality)
         return self._frame(image, self._hint, watch)
 
     def _compile(self, module: nn.Module, *examples: Tensor) -> Network:
@@ -244,14 +263,14 @@ class DreamEngine:
         self._latent, self._pose = context[-1:], pose
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
-        self._prior, self._hint, self._began = None, None, self._index
+        self._prior, self._hint, self._began, self._settled_from = None, None, self._index, 0
         self._memory = SpatialMemory(1, MEMORY_SLOTS, context.device)
         self._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
         self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
         watch = Stopwatch()
         with watch.stage("decode"):
             self._thumb = self._thumbnail_of(self._latent, pose)
-            image = self._paint(self._latent)
+            image = self._painters.paint(self._latent, self._quality)
         return self._frame(image, self._hint, watch)
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
@@ -283,7 +302,7 @@ class DreamEngine:
         """
         drawing = None
         if self._options.memory:
-            if self._is_new(self._pose):
+            if self._index >= self._settled_from and self._is_new(self._pose):
                 self._remember(self._thumb, self._pose, 1.0 if self._index - self._began == 1 else DREAMED)
             drawing = self._beside.submit(self._imagine)
         return self._memory.hint(self._thumb, self._pose, target), drawing
@@ -292,12 +311,37 @@ class DreamEngine:
     def _imagine(self) -> ImaginedView | None:
         """Goes on with drawing what the eye may see next."""
         assert self._conditions is not None
+        if self._index < self._settled_from and not self._imagination.drawing:
+            return None
         noise = seeded_noise(self._seed, IMAGINED + self._index)
         return self._imagination.step(self._memory, self._thumb, self._pose, _row(self._conditions), noise)
 
     def _keep_imagined(self, view: ImaginedView | None) -> None:
         if view:
             self._store(self._thumbnail_of(*view), view[1], IMAGINED_WORTH)
+
+    def _relight(self, before: Conditions, after: Conditions) -> None:
+        """Puts what is in view and in memory into another light."""
+        if before == after:
+            return
+        with torch.inference_mode():
+            gain = self._light.gain(_row(before), _row(after))
+            frame = torch.from_numpy(self._painters.paint(self._latent, "144p")).permute(2, 0, 1)[None]
+            change = self._light.change(to_unit(frame), gain)
+            context = self._context + change.repeat(1, CONTEXT_FRAMES, 1, 1)
+            self._context = context.clamp(-LATENT_BOUND, LATENT_BOUND)
+            self._latent = self._context[:, -LATENT_CHANNELS:]
+            self._thumb = self._thumbnail_of(self._latent, self._pose)
+            self._memory.relight(gain)
+
+    def _turn_into(self, conditions: Conditions) -> None:
+        """Forgets every view, and begins to draw this one anew under other conditions."""
+        self._memory.forget()
+        if self._options.memory and self._conditions is not None:
+            change = self._model.first_frame.recolour(_row(self._conditions), _row(conditions))
+            noise = seeded_noise(self._seed, IMAGINED + self._index)
+            self._imagination.redraw(self._latent + change, self._pose, _row(conditions), noise)
+            self._settled_from = self._index + TURNING
 
     def _is_new(self, pose: Tensor) -> bool:
         """Whether a frame from this pose shows something that the last remembered one does not."""
@@ -355,19 +399,6 @@ class DreamEngine:
             return settled
         return self._model.dynamics.recalled(settled, hint[:, 4:])
 
-    def _paint(self, latent: Tensor) -> NDArray[np.uint8]:
-        """The picture of a latent: uint8 (H, W, 3)."""
-        if self._quality not in self._painters:
-            head = self._model.autoencoder.head(self._quality)
-            self._painters[self._quality] = self._compile(Painter(head), latent)
-        patches = self._painters[self._quality](latent)[0].numpy()
-        width, height = PICTURE_SIZES[self._quality]
-        rows, columns = patches.shape[:2]
-        patch = height // rows
-        # A patch's row is patch*3 bytes side by side; moving them as whole words is all that is left to do.
-        words = patches.reshape(rows, columns, patch, patch * 3).view(np.uint64 if patch % 8 == 0 else np.uint32)
-        return np.ascontiguousarray(words.transpose(0, 2, 1, 3)).view(np.uint8).reshape(height, width, 3)
-
     def _frame(self, image: NDArray[np.uint8], hint: Tensor | None, watch: Stopwatch) -> Frame:
         assert self._conditions is not None
         with watch.stage("decode"):
@@ -388,14 +419,3 @@ class DreamEngine:
 def _row(conditions: Conditions) -> Tensor:
     """Conditions as networks take them: 1 18."""
     return torch.from_numpy(conditions.to_array())[None]
-
-
-def _cropped(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Any RGB picture, cropped to 16:9 around its middle, as a frame: uint8 (144, 256, 3). Raises ImageError."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape[:2]) < 1:
-        raise ImageError(f"a start frame is an RGB picture (height, width, 3) of bytes, not {image.shape}")
-    height, width = image.shape[:2]
-    wide, high = min(width, height * 16 / 9), min(height, width * 9 / 16)
-    left, top = (width - wide) / 2, (height - high) / 2
-    box = (left, top, left + wide, top + high)
-    return np.array(Image.fromarray(image).resize((FRAME_WIDTH, FRAME_HEIGHT), Image.Resampling.BOX, box))

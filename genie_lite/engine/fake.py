@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from genie_lite.actions import STEPS_PER_SECOND, Action
 from genie_lite.camera import EYE_HEIGHT, TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH, Pose, log_depth
 from genie_lite.conditions import Conditions
-from genie_lite.engine.protocol import EngineInfo, Frame, Start
+from genie_lite.engine.protocol import EngineInfo, Frame, Look, Start
 
 WALK_SPEED, RUN_SPEED = 4.5, 9.0
 SKY_DEPTH = 512.0
@@ -50,9 +51,22 @@ class FakeEngine:
         self._index += 1
         return self._frame()
 
-    def set_conditions(self, conditions: Conditions) -> None:
+    def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
         """Only reported in the frames; the plain looks the same."""
         self._conditions = conditions
+
+    def sketch(self, start: Start, seed: int) -> Iterator[NDArray[np.uint8]]:
+        """Fades in."""
+        image = FakeEngine(self.info.size).reset(start, seed).image
+        for quarter in (1, 2, 3):
+            yield (image * (quarter / 4)).astype(np.uint8)
+        yield image
+
+    def look(self, picture: NDArray[np.uint8]) -> Look:
+        """A bright picture is a snowy day to it, a dark one a night, and a colourful one is strange."""
+        light, colour = float(picture.mean() / 255), np.ptp(picture.mean((0, 1))) / 255
+        conditions = Conditions(snow=light, meadow=1 - light, hour=12 * light)
+        return Look(conditions, float(3 * colour), 1.2, 30.0)
 
     def _frame(self) -> Frame:
         started = time.perf_counter()

@@ -5,6 +5,7 @@ Out of scope for every engine: windows, clocks, pacing, caps, files.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -82,6 +83,52 @@ class Engine(Protocol):
         """Advances world time by 1/24 s under the action and returns the next frame."""
         ...
 
-    def set_conditions(self, conditions: Conditions) -> None:
-        """Changes the world's conditions from the next step on (an event)."""
+    def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
+        """Changes the world's conditions from the next step on (an event).
+
+        A new land or new houses come into what has not been seen yet; with `everywhere` also into what has been seen,
+        which is forgotten as it was.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an engine makes of a picture.
+
+    conditions: as they are estimated from it. strangeness: how far it lies from what the engine knows; 1 is what one
+    in a hundred of its own views reaches, and beyond `limit` it knows nothing like it. psnr: dB between the picture and
+    the engine's drawing of it.
+    """
+
+    conditions: Conditions
+    strangeness: float
+    limit: float
+    psnr: float
+
+    @property
+    def strange(self) -> bool:
+        """True if the engine knows nothing like it."""
+        return self.strangeness > self.limit
+
+    def verdict(self) -> str:
+        """One line for the player."""
+        score = f"strangeness {self.strangeness:.1f}"
+        if self.strange:
+            return (
+                f"{score}, far from what the model knows (up to {self.limit:.1f}): it may soon look like something else"
+            )
+        return f"{score}, near to what the model knows (up to {self.limit:.1f})"
+
+
+class Sketcher(Engine, Protocol):
+    """An engine that can also show how worlds would begin, while another is being played or none yet."""
+
+    def sketch(self, start: Start, seed: int) -> Iterator[NDArray[np.uint8]]:
+        """The first frame as it forms, a picture (uint8 H W 3) every few milliseconds of work; the last one is the
+        image that `reset` would return. The sizes of those before may be smaller."""
+        ...
+
+    def look(self, picture: NDArray[np.uint8]) -> Look:
+        """What this engine makes of a picture, uint8 RGB (H, W, 3). Raises ImageError for anything else."""
         ...

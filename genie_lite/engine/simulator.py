@@ -63,7 +63,7 @@ class SimulatorEngine:
         *_, info = self._world.step(action.to_array())
         return self._frame(info, started)
 
-    def set_conditions(self, conditions: Conditions) -> None:
+    def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
         """Passes the event on to the world."""
         self._world.set_conditions(conditions)
 

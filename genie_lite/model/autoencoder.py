@@ -68,12 +68,16 @@ class FrameHead(nn.Module):
         self.out = nn.Conv2d(channels, 3 * PATCH**2, 1)
         zero(self.out)
 
-    def patches(self, latent: Tensor) -> Tensor:
-        """B 16 18 32 -> B 192 18 32, in the channel order of `unpatch`."""
+    def features(self, latent: Tensor) -> Tensor:
+        """What the last layer sees: B 16 18 32 -> B C 18 32."""
         x = self.stem(latent)
         for block in self.blocks:
             x = block(x)
-        return self.linear(latent) + self.out(F.silu(x))
+        return F.silu(x)
+
+    def patches(self, latent: Tensor) -> Tensor:
+        """B 16 18 32 -> B 192 18 32, in the channel order of `unpatch`."""
+        return self.linear(latent) + self.out(self.features(latent))
 
     def forward(self, latent: Tensor) -> Tensor:
         """B 16 18 32 -> B 3 144 256 in about [-1, 1]."""
@@ -125,8 +129,8 @@ class PictureHead(nn.Module):
         assert self.stem.bias is not None
         self.stem.bias[:latents] = 0
 
-    def patches(self, latent: Tensor, rows: tuple[int, int] = (0, 90)) -> Tensor:
-        """B 16 18 32 -> B (3 patch^2) n 160 in the channel order of `unpatch`, for the n rows of 90 asked for."""
+    def features(self, latent: Tensor, rows: tuple[int, int] = (0, 90)) -> Tensor:
+        """What the last layer sees: B 16 18 32 -> B C n 160, for the n rows of 90 asked for."""
         x = self.stem(latent)
         for block in self.blocks:
             x = block(x)
@@ -137,7 +141,11 @@ class PictureHead(nn.Module):
         x = x[:, :, top : last + margin]
         for block in self.middle:
             x = block(x)
-        return self.out(x[:, :, first - top : last - top])
+        return x[:, :, first - top : last - top]
+
+    def patches(self, latent: Tensor, rows: tuple[int, int] = (0, 90)) -> Tensor:
+        """B 16 18 32 -> B (3 patch^2) n 160 in the channel order of `unpatch`, for the n rows of 90 asked for."""
+        return self.out(self.features(latent, rows))
 
     def forward(self, latent: Tensor, rows: tuple[int, int] = (0, 90)) -> Tensor:
         """B 16 18 32 -> B 3 n*patch 160*patch in about [-1, 1] (not clamped, so that gradients reach every pixel)."""

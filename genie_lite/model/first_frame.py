@@ -105,13 +105,20 @@ class FirstFrame(nn.Module):
         for latent in flow(denoise, noise, STEPS, shift=2.0):
             yield latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
+    def recolour(self, conditions: Tensor, asked: Tensor) -> Tensor:
+        """What to add to latents for their rows to take the colours of other conditions: B 18, 1 18 -> B 16 18 1."""
+        return self.row_means(asked) - self.row_means(conditions)
+
+    def row_means(self, conditions: Tensor) -> Tensor:
+        """The mean latent of each row under conditions B 18: B 16 18 1."""
+        return (_features(conditions) @ self.mean).reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
+
     def candidates(self, asked: Tensor, nearest: int) -> Candidates:
         """The `nearest` examples to conditions 1 18, recoloured to them, also moved by SHIFTS."""
         weight = torch.tensor(_WEIGHT, device=asked.device)
         away = ((self.conditions - asked) * weight).square().sum(1)
         chosen = away.topk(min(nearest, len(away)), largest=False).indices
-        recolour = (_features(asked) - _features(self.conditions[chosen])) @ self.mean
-        examples = self.examples[chosen] + recolour.reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
+        examples = self.examples[chosen] + self.recolour(self.conditions[chosen], asked)
         moved = torch.cat([examples.roll(shift, 3) for shift in SHIFTS])
         prior = torch.cat([-STRICTNESS * away[chosen]] * len(SHIFTS))[:, None, None]
         prior = prior.expand(-1, LATENT_HEIGHT, LATENT_WIDTH).clone()

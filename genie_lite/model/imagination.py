@@ -61,6 +61,18 @@ class Imagination:
         self._left -= 1
         return (latent, self._pose) if self._left == 0 else None
 
+    @property
+    def drawing(self) -> bool:
+        """True while a view is being drawn."""
+        return self._left > 0
+
+    def redraw(self, latent: Tensor, pose: Tensor, conditions: Tensor, noise: Tensor) -> None:
+        """Begins to draw a view (1 16 18 32, from pose 1 5) anew under other conditions, as coarsely alike as can be;
+        what was being drawn is given up."""
+        trust = torch.full(latent.shape[2:], TRUST)
+        self._drawing = self._first_frame.draw(noise, conditions, (latent, trust), NEAREST)
+        self._left, self._pose = STEPS, pose
+
     def _begin(self, memory: SpatialMemory, last: Tensor, pose: Tensor, conditions: Tensor, noise: Tensor) -> None:
         for wanted in _poses_near(pose):
             if float(memory.coverage(wanted.float()).mean(2).max()) < NEEDED:

@@ -303,7 +303,7 @@ def _unlike(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _mean_around(x: Tensor, size: int) -> Tensor:
-    """The mean over squares of size x size, fewer at the border: by rows, then by columns, which is four times as fast."""
+    """The mean over squares of size x size, fewer at the border: by rows, then by columns, which is faster."""
     half = size // 2
     rows = F.avg_pool2d(x, (1, size), stride=1, padding=(0, half), count_include_pad=False)
     return F.avg_pool2d(rows, (size, 1), stride=1, padding=(half, 0), count_include_pad=False)

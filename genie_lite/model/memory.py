@@ -109,6 +109,7 @@ class SpatialMemory:
         self.views = torch.zeros(batch, slots, 4, THUMB_HEIGHT, THUMB_WIDTH, device=device, dtype=dtype)
         self.poses = torch.zeros(batch, slots, 5, device=device)
         self.worth = torch.zeros(batch, slots, device=device)
+        self._light = torch.ones(batch, slots, 3, THUMB_HEIGHT, 1, device=device)
         self.rays = camera_rays(device)
         depth = torch.tensor(_PROBE_DEPTHS, device=device)
         column = torch.tensor(_PROBE_COLUMNS, device=device) * TAN_X
@@ -122,6 +123,15 @@ class SpatialMemory:
         self.views[rows, slot[rows]] = thumbnail[rows].to(self.views.dtype)
         self.poses[rows, slot[rows]] = pose[rows].float()
         self.worth[rows, slot[rows]] = worth[rows]
+        self._light[rows, slot[rows]] = 1.0
+
+    def relight(self, gain: Tensor) -> None:
+        """Shows every view brighter or darker from now on: each row's colours (0 to 2) times a gain, 1 3 h 1."""
+        self._light *= F.interpolate(gain, size=(THUMB_HEIGHT, 1), mode="bilinear")
+
+    def forget(self) -> None:
+        """Lets go of every view."""
+        self.worth.zero_()
 
     def coverage(self, target: Tensor) -> Tensor:
         """B S P: how well each slot shows each probe point of the target's view, 0 (not at all) to 1."""
@@ -151,7 +161,7 @@ class SpatialMemory:
         rows = torch.arange(len(target), device=target.device)
         gain = (cover - cover[rows, first][:, None]).clamp_min(0).mean(2)
         second = (gain + age_bonus).argmax(1)
-        views = torch.cat([last, self.views[rows, first].to(last.dtype), self.views[rows, second].to(last.dtype)])
+        views = torch.cat([last, self._lit(rows, first).to(last.dtype), self._lit(rows, second).to(last.dtype)])
         poses = torch.cat([last_pose.float(), self.poses[rows, first], self.poses[rows, second]])
         colours, depth = warp(views, poses, target.repeat(3, 1), self.rays)
         (newest, one, two), (ahead, ahead1, ahead2) = colours.chunk(3), depth.chunk(3)
@@ -162,6 +172,11 @@ class SpatialMemory:
         first_wins = ahead1 <= ahead2 * (1 + LATER)
         older = torch.where(first_wins, one, two), torch.where(first_wins, ahead1, ahead2)
         return (newest, ahead), older
+
+    def _lit(self, rows: Tensor, slot: Tensor) -> Tensor:
+        """The views in these slots, B 4 72 128, in the light of now."""
+        views, light = self.views[rows, slot], self._light[rows, slot].to(self.views.dtype)
+        return torch.cat([((views[:, :3] + 1) * light - 1).clamp(-1, 1), views[:, 3:]], 1)
 
 
 def empty_hint(batch: int, device: torch.device) -> Tensor:

@@ -29,6 +29,8 @@ class Command(Enum):
     RECORD = auto()
     HELP = auto()
     SAY = auto()
+    PALETTE = auto()
+    BACK = auto()
     CAPTURE_MOUSE = auto()
     RELEASE_MOUSE = auto()
     FOCUS_LOST = auto()
@@ -46,6 +48,8 @@ COMMAND_KEYS = {
     pygame.K_v: Command.RECORD,
     pygame.K_F1: Command.HELP,
     pygame.K_t: Command.SAY,
+    pygame.K_e: Command.PALETTE,
+    pygame.K_b: Command.BACK,
     pygame.K_q: Command.QUIT,
     pygame.K_ESCAPE: Command.QUIT,
 }
@@ -57,9 +61,11 @@ HELP = (
     ("Space", "jump"),
     ("Shift", "run"),
     ("T", "type what happens next"),
+    ("E", "pick what happens next"),
     ("P", "pause"),
     ("N  .", "one step while paused"),
     ("R", "begin again"),
+    ("B", "back to the sketch"),
     ("V", "record, and stop recording"),
     ("H", "show or hide the display"),
     ("F11  F12", "full screen, screenshot"),

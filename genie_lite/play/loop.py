@@ -13,8 +13,10 @@ from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
 from genie_lite.engine.protocol import Frame
 from genie_lite.errors import OutputError
 from genie_lite.play import cards
+from genie_lite.play.choice import Going, Next
 from genie_lite.play.hud import Hud, HudView
 from genie_lite.play.keymap import Command, Controls
+from genie_lite.play.palette import Palette
 from genie_lite.play.panels import Panels
 from genie_lite.play.window import Window, save_png
 from genie_lite.play.words import Words
@@ -48,7 +50,9 @@ class Pace(Protocol):
 class PlayLoop:
     """Shows a session in a window until the player leaves.
 
-    reading: what the player's words were taken to mean, told in the first seconds. out: the folder for screenshots.
+    reading: what the player's words were taken to mean, told in the first seconds, and note, told with them. out: the
+    folder for screenshots. dropped: tells what follows on a file that is dropped onto the window, or what is wrong with
+    it; where it is given, there are screens to go back to too, and `next` says where the player wants to go.
     recorder: what the record key switches; it observes the session. pilot: takes the place of the player's keys, for
     benchmarks. pace, clock and events are injected by tests and benchmarks. `times` holds milliseconds by stage: the
     engine's own, "step" (engine, coherence and recording), "present" (draw and flip), "work" (both) and "interval"
@@ -62,6 +66,8 @@ class PlayLoop:
         out: Path,
         *,
         reading: Reading | None = None,
+        note: str = "",
+        dropped: Callable[[Path], Next | str] | None = None,
         recorder: Recorder | None = None,
         pilot: Callable[[Frame], Action] | None = None,
         pace: Pace | None = None,
@@ -72,14 +78,15 @@ class PlayLoop:
         self.controls = Controls()
         self.times = FrameTimes() if recorder is None else recorder.times
         self.show_hud, self.show_help = True, False
-        self._recorder = recorder
+        self.next: Next = Going.AWAY
+        self._recorder, self._dropped = recorder, dropped
         self._pilot, self._pace, self._clock, self._events = pilot, pace or Pacer(STEPS_PER_SECOND), clock, events
-        self._hud, self._panels, self._words = Hud(), Panels(1.0), Words(reading)
+        self._hud, self._panels, self._words, self._palette = Hud(), Panels(1.0), Words(reading), Palette()
         self._action = IDLE
         self._single_step = False
         self._left = False
         self._shown_at: float | None = None
-        self._message, self._message_ticks = "F1  keys", MESSAGE_TICKS
+        self._message, self._message_ticks = note or "F1  keys", MESSAGE_TICKS * (2 if note else 1)
         self._screenshots = 0
 
     @property
@@ -108,7 +115,7 @@ class PlayLoop:
         """One turn of the loop; False once the player has left."""
         self._pace.wait()
         for event in self._events():
-            if self._words.take(event, self.session):
+            if self._words.take(event, self.session) or self._pick(event):
                 continue
             command = self.controls.handle(event)
             if command is not None:
@@ -176,6 +183,12 @@ class PlayLoop:
                 if session.state in (State.RUNNING, State.PAUSED):
                     self.controls.release_all()
                     self._words.begin()
+            case Command.PALETTE:
+                self._palette.open = not self._palette.open and session.state in (State.RUNNING, State.PAUSED)
+                self._capture_mouse(False)
+            case Command.BACK:
+                if self._dropped is not None:
+                    self._go(Going.SKETCH)
             case Command.RECORD:
                 self._toggle_recording()
             case Command.CAPTURE_MOUSE:
@@ -186,12 +199,31 @@ class PlayLoop:
             case Command.QUIT:
                 self._leave()
 
+    def _pick(self, event: pygame.event.Event) -> bool:
+        """Takes in what is for the palette, and files that are dropped; False if the event is neither."""
+        if event.type == pygame.DROPFILE and self._dropped is not None:
+            following = self._dropped(Path(event.file))
+            if isinstance(following, str):
+                self._say(following)
+            else:
+                self._go(following)
+            return True
+        picked = self._palette.take(event)
+        if picked is not None and self.session.state in (State.RUNNING, State.PAUSED):
+            self._words.say(picked, self.session)
+            self._say(picked)
+        return picked is not None or self._palette.holds(event)
+
     def _pause_or_resume(self) -> None:
         if self.session.state is State.PAUSED:
             self.session.resume()
         else:
             self.session.pause()
             self._capture_mouse(False)
+
+    def _go(self, following: Next) -> None:
+        self.next = following
+        self._leave()
 
     def _leave(self) -> None:
         self._left = True
@@ -239,6 +271,7 @@ class PlayLoop:
         if session.state is State.PAUSED:
             note = cards.paused(panels)
             window.surface.blit(note, note.get_rect(center=(picture.centerx, picture.top + picture.height * 3 // 4)))
+        self._palette.draw(window.surface, picture, panels, pygame.mouse.get_pos())
         self._words.draw(window.surface, picture, panels, chips=self.show_hud)
         if self.show_help:
             card = cards.help_card(panels)

@@ -33,6 +33,7 @@ class Panels:
         self.scale = scale
         self._fonts: dict[int, pygame.font.Font] = {}
         self._finished: dict[Hashable, pygame.Surface] = {}
+        self._changing: dict[Hashable, tuple[Hashable, pygame.Surface]] = {}
 
     def px(self, units: float) -> int:
         """Pixels for a length given for a 720p picture, one at least."""
@@ -45,6 +46,12 @@ class Panels:
                 self._finished.pop(next(iter(self._finished)))
             self._finished[key] = draw()
         return self._finished[key]
+
+    def fresh(self, key: Hashable, version: Hashable, draw: Callable[[], pygame.Surface]) -> pygame.Surface:
+        """The panel of this key, drawn anew whenever its version changes."""
+        if self._changing.get(key, (None,))[0] != version:
+            self._changing[key] = version, draw()
+        return self._changing[key][1]
 
     def text(self, words: str, size: float = 17, colour: Colour = INK) -> pygame.Surface:
         """One line of text."""

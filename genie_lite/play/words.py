@@ -6,15 +6,14 @@ import pygame
 
 from genie_lite.actions import STEPS_PER_SECOND
 from genie_lite.errors import PromptError
+from genie_lite.play.line import Line
 from genie_lite.play.panels import ACCENT, AMBER, DIM, Panels
+from genie_lite.play.screen import chip_rows
 from genie_lite.prompt.parser import Reading, parse
 from genie_lite.session.manager import SessionManager
 
 CHIP_TICKS = 6 * STEPS_PER_SECOND
 MOST_CHIPS = 8
-LONGEST_CHIP = 48
-LONGEST_TEXT = 72
-"""Characters that fit the line."""
 
 EXAMPLES = "not understood; try: let it snow, night falls, a village ahead"
 _KEYS = "Enter  let it happen     Esc  close"
@@ -27,7 +26,7 @@ class Words:
 
     def __init__(self, reading: Reading | None = None) -> None:
         self.typing = False
-        self.text = ""
+        self._line = Line()
         self._problem = ""
         self._chips: tuple[tuple[str, str], ...] = ()
         self._ticks = 0
@@ -36,46 +35,47 @@ class Words:
 
     def begin(self) -> None:
         """Opens an empty line."""
-        self.typing, self.text, self._problem = True, "", ""
+        self.typing, self._line, self._problem = True, Line(), ""
 
     def take(self, event: pygame.event.Event, session: SessionManager) -> bool:
         """Takes in an event while typing, and applies the line at Enter; False if the event is not for this line."""
         if not self.typing or event.type not in _INPUT:
             return False
         if event.type == pygame.KEYDOWN:
-            self._key(event.key, getattr(event, "unicode", ""), session)
+            self._key(event, session)
         return True
 
     def draw(self, surface: pygame.Surface, picture: pygame.Rect, panels: Panels, chips: bool) -> None:
         """Draws the line, if it is open, and the chips, if they are wanted and still fresh; called once a tick."""
         self._ticks -= not self.typing
         if chips and self._chips and self._ticks > 0:
-            panel = panels.once(("chips", self._chips, picture.width), lambda: _chips(panels, picture, self._chips))
+            panel = panels.once(("chips", self._chips, picture.width), lambda: _told(panels, picture, self._chips))
             surface.blit(panel, panel.get_rect(midtop=(picture.centerx, picture.top + panels.px(70))))
         if self.typing:
-            line = panels.once(("line", self.text, self._problem), lambda: _line(panels, self.text, self._problem))
+            text = self._line.shown(self._line.longest)
+            line = panels.once(("line", text, self._problem), lambda: _typed(panels, text, self._problem))
             surface.blit(line, line.get_rect(center=(picture.centerx, picture.top + picture.height * 3 // 4)))
 
-    def _key(self, key: int, typed: str, session: SessionManager) -> None:
-        if key in (pygame.K_RETURN, pygame.K_KP_ENTER):
-            self._apply(session)
-        elif key == pygame.K_ESCAPE:
-            self.typing = False
-        elif key == pygame.K_BACKSPACE:
-            self.text, self._problem = self.text[:-1], ""
-        elif typed.isprintable():
-            self.text, self._problem = (self.text + typed)[:LONGEST_TEXT], ""
+    def say(self, text: str, session: SessionManager) -> bool:
+        """Lets happen what a text says; False if nothing in it is understood."""
+        try:
+            reading = parse(text, session.heading)
+        except PromptError:
+            return False
+        session.change(reading.conditions, reading.everywhere)
+        self._show(reading)
+        return True
 
-    def _apply(self, session: SessionManager) -> None:
-        if self.text.strip():
-            try:
-                reading = parse(self.text, session.heading)
-            except PromptError:
+    def _key(self, event: pygame.event.Event, session: SessionManager) -> None:
+        if event.key in (pygame.K_RETURN, pygame.K_KP_ENTER):
+            if not self._line.text.strip() or self.say(self._line.text, session):
+                self.typing = False
+            else:
                 self._problem = EXAMPLES
-                return
-            session.change(reading.conditions)
-            self._show(reading)
-        self.typing = False
+        elif event.key == pygame.K_ESCAPE:
+            self.typing = False
+        elif self._line.key(event):
+            self._problem = ""
 
     def _show(self, reading: Reading) -> None:
         told = [
@@ -87,22 +87,11 @@ class Words:
         self._chips, self._ticks = (*told[:MOST_CHIPS], *more, *unknown), CHIP_TICKS
 
 
-def _line(panels: Panels, text: str, problem: str) -> pygame.Surface:
+def _typed(panels: Panels, text: str, problem: str) -> pygame.Surface:
     foot = panels.text(problem, 14, AMBER) if problem else panels.text(_KEYS, 14, DIM)
-    line = panels.row([panels.text("What happens?", 16, ACCENT), panels.text(f"{text}|", 17)], 12)
+    line = panels.row([panels.text("What happens?", 16, ACCENT), panels.text(text, 17)], 12)
     return panels.box(panels.column([line, foot], 8, align=0), (20, 14))
 
 
-def _chips(panels: Panels, picture: pygame.Rect, chips: tuple[tuple[str, str], ...]) -> pygame.Surface:
-    """Rows of chips, each a phrase and what it set; what set nothing has a question mark."""
-    rows: list[list[pygame.Surface]] = [[]]
-    for phrase, sets in chips:
-        words = phrase if len(phrase) <= LONGEST_CHIP else phrase[: LONGEST_CHIP - 1] + "…"
-        parts = (
-            [panels.text(words, 15), panels.text(sets, 14, ACCENT)] if sets else [panels.text(f"{words} ?", 15, AMBER)]
-        )
-        chip = panels.box(panels.row(parts, 8), (12, 6))
-        if rows[-1] and sum(part.get_width() for part in rows[-1]) + chip.get_width() > picture.width * 0.7:
-            rows.append([])
-        rows[-1].append(chip)
-    return panels.column([panels.row(row, 6) for row in rows], 6)
+def _told(panels: Panels, picture: pygame.Rect, chips: tuple[tuple[str, str], ...]) -> pygame.Surface:
+    return chip_rows(panels, chips, round(picture.width * 0.7), MOST_CHIPS)

@@ -88,6 +88,11 @@ class Lexicon:
     spellable: tuple[str, ...]
     real: frozenset[str]
     longest: int
+    everything: re.Pattern[str]
+
+    def speaks_of_everything(self, text: str) -> bool:
+        """True if lower-case text names all there is."""
+        return self.everything.search(text) is not None
 
     @property
     def phrases(self) -> list[str]:
@@ -142,11 +147,15 @@ def lexicon() -> Lexicon:
         meanings |= dict.fromkeys(_phrases(phrases), _degree(name, data["levels"]))
     for entry in data["sense"]:
         meanings |= dict.fromkeys(_phrases(entry["words"]), _sense(entry))
+    everything = _phrases(data["everything"]["words"])
+    meanings = dict.fromkeys(everything, Mark.STOP) | meanings
     words = frozenset(word for phrase in meanings for word in phrase)
     small = {word for (word, *rest), meaning in meanings.items() if not rest and isinstance(meaning, Mark)}
     telling = {word for phrase, meaning in meanings.items() if not isinstance(meaning, Mark) for word in phrase}
     real = frozenset(data["real"]["words"].replace(",", " ").split())
-    return Lexicon(meanings, words, tuple(sorted(telling - small)), real, max(map(len, meanings)))
+    named = "|".join(r"\s+".join(map(re.escape, phrase)) for phrase in everything)
+    spellable, longest = tuple(sorted(telling - small)), max(map(len, meanings))
+    return Lexicon(meanings, words, spellable, real, longest, re.compile(rf"\b(?:{named})\b"))
 
 
 def _degree(name: str, levels: Mapping[str, float]) -> Degree:

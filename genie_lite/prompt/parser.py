@@ -35,11 +35,15 @@ class Chip:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a text was taken to mean, and the words in it that meant nothing."""
+    """What a text was taken to mean, and the words in it that meant nothing.
+
+    everywhere: it speaks of all there is, not only of what comes next ("everything turns to snow").
+    """
 
     conditions: Conditions
     understood: tuple[Chip, ...]
     not_understood: tuple[str, ...]
+    everywhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ def parse(text: str, now: Conditions | None = None) -> Reading:
             unknown.append((mention.start, phrase))
     if not chips:
         raise PromptError(f"nothing in {_shortened(text)!r} was understood; try {EXAMPLES}")
-    return Reading(conditions, tuple(chips), tuple(dict.fromkeys(word for _, word in sorted(unknown))))
+    lost = tuple(dict.fromkeys(word for _, word in sorted(unknown)))
+    return Reading(conditions, tuple(chips), lost, lexicon().speaks_of_everything(lowered))
 
 
 def _items(text: str) -> Iterator[_Item]:

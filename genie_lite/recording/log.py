@@ -58,7 +58,8 @@ class Step:
     """One frame, and the action that led to it (None for frame 0).
 
     hash: the frame's fingerprint, None for frames before the recording was switched on. conditions: None where
-    unchanged. timings: milliseconds by stage. Numbers that are not finite are read back as NaN.
+    unchanged. timings: milliseconds by stage. everywhere: the conditions, changed or not, were set for what had been
+    seen already too. Numbers that are not finite are read back as NaN.
     """
 
     index: int
@@ -68,6 +69,7 @@ class Step:
     coherence: float
     timings: dict[str, float]
     conditions: Conditions | None = None
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _plain_header(header: Header) -> dict[str, Any]:
 
 
 def _plain_step(step: Step) -> dict[str, Any]:
-    values = {
+    values: dict[str, Any] = {
         "index": step.index,
         "action": None if step.action is None else list(astuple(step.action)),
         "pose": [_finite(value) for value in astuple(step.pose)],
@@ -153,7 +155,9 @@ def _plain_step(step: Step) -> dict[str, Any]:
         "coherence": _finite(round(step.coherence, 4)),
         "timings": {name: _finite(round(value, 3)) for name, value in step.timings.items()},
     }
-    return values if step.conditions is None else values | {"conditions": step.conditions.to_dict()}
+    if step.conditions is not None:
+        values["conditions"] = step.conditions.to_dict()
+    return values | {"everywhere": True} if step.everywhere else values
 
 
 def _finite(value: float) -> float | None:

@@ -135,12 +135,14 @@ def _header(values: dict[str, Any]) -> Header:
 
 
 def _step(values: dict[str, Any], index: int) -> Step:
-    only(values, entries(Step), optional={"conditions"})
+    only(values, entries(Step), optional={"conditions", "everywhere"})
     if whole(values["index"], 0, 2**53) != index:
         raise ValueError(f"frame {values['index']} where frame {index} should be")
     conditions = values.get("conditions")
     if (values["action"] is None) != (index == 0) or (conditions is None and index == 0):
         raise ValueError("frame 0 has conditions and no action, every other frame has an action")
+    if type(values.get("everywhere", False)) is not bool:
+        raise ValueError("everywhere is true or false")
     if not isinstance(values["timings"], dict) or len(values["timings"]) > 32:
         raise ValueError("timings are milliseconds by stage")
     return Step(
@@ -151,6 +153,7 @@ def _step(values: dict[str, Any], index: int) -> Step:
         coherence=finite(values["coherence"]),
         timings={short_text(name): finite(value) for name, value in values["timings"].items()},
         conditions=None if conditions is None else _conditions(conditions),
+        everywhere=values.get("everywhere", False),
     )
 
 

@@ -133,7 +133,8 @@ class Recorder:
         self._conditions = frame.conditions
         name = fingerprint(frame) if self.on else None
         score = self._session.coherence.score
-        return encode(Step(frame.index, action, frame.pose, name, score, frame.timings, changed))
+        everywhere = self._session.everywhere
+        return encode(Step(frame.index, action, frame.pose, name, score, frame.timings, changed, everywhere))
 
     def _begin(self, session: SessionManager, frame: Frame) -> None:
         """Starts a log with all that happened since frame 0, and a video from this frame on."""

@@ -18,9 +18,9 @@ KEPT = STEPS_PER_SECOND
 def drive(log: Log, engine: Engine) -> Iterator[Frame]:
     """Every frame of the log, drawn by the engine. Raises what the engine raises, and RecordingError for its start."""
     yield engine.reset(log.start(), log.header.seed)
-    for step in log.steps[1:]:
-        if step.conditions is not None:
-            engine.set_conditions(step.conditions)
+    for step, conditions in zip(log.steps[1:], log.conditions()[1:], strict=True):
+        if step.conditions is not None or step.everywhere:
+            engine.set_conditions(conditions, step.everywhere)
         assert step.action is not None
         yield engine.step(step.action)
 
@@ -113,5 +113,5 @@ class _Continued:
     def step(self, action: Action) -> Frame:
         return self._engine.step(action)
 
-    def set_conditions(self, conditions: Conditions) -> None:
-        self._engine.set_conditions(conditions)
+    def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
+        self._engine.set_conditions(conditions, everywhere)

@@ -10,18 +10,21 @@ from genie_lite.conditions import Conditions
 
 GLIDE_SECONDS = 3.0
 GLIDE_STEPS = round(GLIDE_SECONDS * STEPS_PER_SECOND)
+SUDDEN_STEPS = STEPS_PER_SECOND
+"""A glide that ends with another land everywhere: seeing that takes its time too."""
 
 
 @dataclass(frozen=True)
 class Event:
     """At `step` (1/24 s of world time) the conditions become what `change` makes of those the world is heading for.
 
-    `label` is what the player is told.
+    `label` is what the player is told. everywhere: what has been seen already changes too, and is not kept as it was.
     """
 
     step: int
     change: Callable[[Conditions], Conditions]
     label: str = ""
+    everywhere: bool = False
 
 
 @dataclass(frozen=True)

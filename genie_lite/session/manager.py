@@ -10,7 +10,7 @@ from genie_lite.actions import STEPS_PER_SECOND, Action
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Engine, Frame, Start
 from genie_lite.session.coherence import CoherenceMeter
-from genie_lite.session.events import Event, Glide
+from genie_lite.session.events import GLIDE_STEPS, SUDDEN_STEPS, Event, Glide
 
 DEFAULT_CAP = 60.0
 """Seconds of world time that a visit lasts."""
@@ -94,6 +94,9 @@ class SessionManager:
         self.error: Exception | None = None
         self._glide: Glide | None = None
         self._glide_began = 0
+        self._glide_everywhere = False
+        self.everywhere = False
+        """True while the last step changed what has been seen already too."""
         self._asked: Conditions | None = None
 
     @property
@@ -103,11 +106,16 @@ class SessionManager:
             raise RuntimeError("a session that has not begun has no conditions")
         return self._glide.end if self._glide else self.frame.conditions
 
-    def change(self, conditions: Conditions) -> None:
-        """An event: from the next step on the world glides to these conditions. Raises RuntimeError without a frame."""
+    def change(self, conditions: Conditions, everywhere: bool = False) -> None:
+        """An event: from the next step on the world glides to these conditions. Raises RuntimeError without a frame.
+
+        everywhere: another land comes over what has been seen already, too, at the end of a shorter glide.
+        """
         if self.frame is None:
             raise RuntimeError("a session that has not begun has no conditions")
-        self._glide, self._glide_began = Glide(self.frame.conditions, conditions), self.steps
+        self._glide_everywhere = everywhere and not conditions.same_land(self.frame.conditions)
+        steps = SUDDEN_STEPS if self._glide_everywhere else GLIDE_STEPS
+        self._glide, self._glide_began = Glide(self.frame.conditions, conditions, steps), self.steps
 
     @property
     def world_time(self) -> float:
@@ -177,7 +185,7 @@ class SessionManager:
 
     def _reset(self) -> None:
         self.steps, self.end_reason, self.error = 0, None, None
-        self._glide, self.last_event = None, None
+        self._glide, self.last_event, self.everywhere = None, None, False
         self.coherence.reset()
         try:
             self.frame = self.engine.reset(self.start, self.seed)
@@ -209,12 +217,14 @@ class SessionManager:
         """Starts what the script has for this step, and takes a glide one step further."""
         for event in self.script:
             if event.step == self.steps:
-                self.change(event.change(self.heading))
+                self.change(event.change(self.heading), event.everywhere)
                 self.last_event = event
+        self.everywhere = False
         if self._glide is not None:
             gone = self.steps + 1 - self._glide_began
+            self.everywhere = self._glide_everywhere and gone >= self._glide.steps
             self._asked = self._glide.at(gone)
-            self.engine.set_conditions(self._asked)
+            self.engine.set_conditions(self._asked, self.everywhere)
             if gone >= self._glide.steps:
                 self._glide = None
 

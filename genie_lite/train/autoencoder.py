@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.model.autoencoder import Autoencoder
-from genie_lite.model.layers import to_unit
+from genie_lite.model.autoencoder import PATCH, Autoencoder, FrameHead, PictureHead
+from genie_lite.model.layers import patchify, to_unit
 from genie_lite.train.clips import FrameSet
+from genie_lite.train.least_squares import solve
 from genie_lite.train.sheets import save_sheet
 
 LATENT_NOISE = 0.08
@@ -61,6 +63,18 @@ class FramePart(AutoencoderPart):
     def sheet(self, module: nn.Module, path: Path) -> None:
         """Rows of held-out frames: truth, reconstruction."""
         self._sheet(self.autoencoder.encoder, module, path)
+
+    def refit(self) -> None:
+        """Solves for the last layers on all frames."""
+        head, encode = self.autoencoder.frame, self.autoencoder.encode
+
+        def samples() -> Iterator[tuple[tuple[Tensor, Tensor], Tensor]]:
+            for frames in self.frames.frames.split(64):
+                frame = to_unit(frames.permute(0, 3, 1, 2))
+                latent = noised(encode(frame))
+                yield (latent, head.features(latent)), patchify(frame, PATCH)
+
+        solve((head.linear, head.out), samples())
 
 
 class ThumbnailPart:
@@ -131,6 +145,17 @@ class PicturesPart:
             "360p": picture_loss(self.module["360p"](latent, rows), F.avg_pool2d(large, 2)),
         }
         return losses["720p"] + losses["360p"], {"psnr": psnr(drawn.detach(), large).mean(), **losses}
+
+    def refit(self) -> None:
+        """Solves for the last layer of both heads on all pictures."""
+        for size, shrink in (("720p", 1), ("360p", 2)):
+            head = self.autoencoder.head(size)
+            solve((head.out,), self._samples(head, shrink))
+
+    def _samples(self, head: FrameHead | PictureHead, shrink: int) -> Iterator[tuple[tuple[Tensor], Tensor]]:
+        for latent, large in zip(self.latents.split(1), self.frames.large.split(1), strict=True):
+            picture = F.avg_pool2d(to_unit(large.permute(0, 3, 1, 2)), shrink)
+            yield (head.features(noised(latent)),), patchify(picture, head.patch)
 
     @torch.no_grad()
     def sheet(self, module: nn.Module, path: Path) -> None:

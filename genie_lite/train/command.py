@@ -98,6 +98,7 @@ def main(options: Options) -> int:
 
 def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ranks) -> None:
     from genie_lite.model.checkpoint import PARTS, save_part
+    from genie_lite.train.least_squares import Refits
     from genie_lite.train.loop import Schedule, fit
 
     gpu = ranks.device.type == "cuda"
@@ -122,6 +123,8 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
     made = fit(part, schedule, options.out / "training", ranks, publish)
     if ranks.rank == 0:
         part.module.eval()
+        if isinstance(part, Refits):
+            part.refit()
         model.made[name] = {**made, "batch": batch * ranks.size, "held_out": evaluate()}
         save_part(options.out, model, file)
         print(f"{name}: {model.made[name]}")
@@ -129,10 +132,11 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
 
 def _train_judge(options: Options, seconds: float, ranks: Ranks) -> None:
     from genie_lite.model.judge import Judge, JudgeNet, save_judge
-    from genie_lite.train.judge import JudgePart, calibrate, load_pairs
+    from genie_lite.train.judge import JudgePart, calibrate, held_out_paths, load_pairs
     from genie_lite.train.loop import Schedule, fit
 
     batch = options.batch or 16
+    held_out_paths(options.data)  # before minutes are spent
     pairs = load_pairs(options.data, "train", options.most_frames or 9000)
     part: Any = JudgePart(JudgeNet(), pairs, batch, options.seed * 1000 + ranks.rank)
 

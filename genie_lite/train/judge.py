@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.data.episodes import Episode, read_episode
+from genie_lite.errors import DataError
 from genie_lite.model.judge import (
     CLIP_DIM,
     KEYS,
@@ -178,10 +179,17 @@ def _action_loss(raw: Tensor, truth: Tensor) -> Tensor:
     return axes + 0.2 * (jump + run)
 
 
+def held_out_paths(folder: Path) -> list[Path]:
+    """The validation episodes that `calibrate` needs. Raises DataError for fewer than two."""
+    paths = episode_paths(folder, "validation")
+    if len(paths) < 2:
+        raise DataError(f"the judge compares validation episodes, and {folder} holds one: collect more of them")
+    return paths
+
+
 def calibrate(judge: Judge, folder: Path) -> dict[str, Any]:
     """Fixes scale, thresholds and clip axes on the validation split, and returns the judge's numbers there."""
-    paths = episode_paths(folder, "validation")
-    truths = [read_episode(path) for path in paths]
+    truths = [read_episode(path) for path in held_out_paths(folder)]
     observed = [judge.observe(np.asarray(episode.frames)) for episode in truths]
     _fix_distance(judge, truths)
     keys = _fix_thresholds(judge.net, truths, observed)
@@ -202,7 +210,7 @@ def _fix_distance(judge: Judge, truths: list[Episode]) -> None:
     judge.net.usual.copy_(usual)
     judge.net.spread.copy_(spread)
     unrelated = judge.raw_distance(frames, some(truths[1:] + truths[:1])).mean(0)
-    judge.net.scale.copy_(torch.from_numpy(unrelated))
+    judge.net.scale.copy_(torch.from_numpy(unrelated.clip(1e-3)))
 
 
 def _fix_thresholds(net: JudgeNet, truths: list[Episode], observed: list[Observed]) -> dict[str, float]:

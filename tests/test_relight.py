@@ -1,0 +1,90 @@
+"""Hour and weather put another light over what is seen and remembered; far pictures are told from near ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_model
+from torch import Tensor
+
+from genie_lite.actions import IDLE
+from genie_lite.conditions import biome
+from genie_lite.engine.dream import DreamEngine, EngineOptions
+from genie_lite.model.checkpoint import Model
+from genie_lite.model.familiar import Familiar
+from genie_lite.model.memory import SpatialMemory
+from genie_lite.model.relight import Relight
+
+NOON, MIDNIGHT = 0.6, -0.7
+"""How bright the pictures of day and night are, in [-1, 1]."""
+
+
+def row(hour: float) -> Tensor:
+    return torch.from_numpy(biome("meadow", hour=hour).to_array())[None]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """Knows bright noons and dark midnights, all grey."""
+    model = tiny_model()
+    torch.manual_seed(1)
+    bright = torch.tensor([NOON, MIDNIGHT]).repeat(32)[:, None, None, None]
+    frames = (bright + 0.15 * torch.randn(64, 1, 18, 32)).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    frames = (frames + 0.02 * torch.randn(64, 1, 144, 256)).expand(-1, 3, -1, -1).clamp(-1, 1)
+    model.autoencoder.start_from_pca(frames)
+    model.autoencoder.start_heads_from_frame()
+    with torch.no_grad():
+        latents = model.autoencoder.encode(frames)
+    model.first_frame.fit(latents, torch.cat([row(12.0), row(0.0)] * 32))
+    return model
+
+
+def test_a_picture_of_noon_becomes_one_of_midnight(model: Model) -> None:
+    relight = Relight(model.autoencoder, model.first_frame)
+    gain = relight.gain(row(12.0), row(0.0))
+    assert gain.shape == (1, 3, 18, 1) and float(gain.mean()) == pytest.approx((1 + MIDNIGHT) / (1 + NOON), abs=0.05)
+    frame = torch.full((1, 3, 144, 256), NOON)
+    with torch.no_grad():
+        latent = model.autoencoder.encode(frame) + relight.change(frame, gain)
+        assert float(model.autoencoder.decode(latent).mean()) == pytest.approx(MIDNIGHT, abs=0.1)
+    assert relight.gain(row(12.0), row(12.0)).allclose(torch.ones(1))
+
+
+def test_night_falls_on_an_eye_at_rest(model: Model) -> None:
+    engine = DreamEngine(model, EngineOptions(Path("none"), "144p", runtime="eager", dtype="fp32", threads=1))
+    day = engine.reset(biome("meadow", hour=12.0), 3).image.mean()
+    for hour in (15.0, 18.0, 21.0, 0.0):
+        engine.set_conditions(biome("meadow", hour=hour))
+        night = engine.step(IDLE).image.mean()
+    assert night < 0.6 * day
+    before = engine.step(IDLE).latent
+    engine.set_conditions(biome("desert", hour=0.0))
+    np.testing.assert_allclose(engine.step(IDLE).latent, before, atol=0.5, err_msg="another land changes no light")
+
+
+def test_memory_shows_its_views_in_the_light_of_now() -> None:
+    memory, here = SpatialMemory(1, 4, torch.device("cpu")), torch.zeros(1, 5)
+    view = torch.full((1, 4, 72, 128), 0.5)
+    memory.store(torch.tensor([0]), view, here, torch.tensor([1.0]), torch.tensor([True]))
+    nothing = torch.zeros(1, 4, 72, 128)
+    assert float(memory.look(nothing, here, here)[1][0].mean()) == pytest.approx(0.5, abs=0.02)
+    gain = torch.full((1, 3, 18, 1), 0.5)
+    memory.relight(gain), memory.relight(gain)
+    assert float(memory.look(nothing, here, here)[1][0].mean()) == pytest.approx(1.5 / 4 - 1, abs=0.02)
+    memory.store(torch.tensor([0]), view, here, torch.tensor([1.0]), torch.tensor([True]))
+    assert float(memory.look(nothing, here, here)[1][0].mean()) == pytest.approx(0.5, abs=0.02)
+    memory.forget()
+    assert bool((memory.look(nothing, here, here)[1][1] == torch.inf).all())
+
+
+def test_what_is_unlike_all_examples_is_strange() -> None:
+    torch.manual_seed(0)
+    scale = torch.linspace(0.2, 1, 16)[:, None, None]
+    known = torch.randn(600, 16, 18, 32) * scale + torch.randn(600, 16, 1, 1)
+    familiar = Familiar(known[:400])
+    usual = [familiar.strangeness(latent[None]) for latent in known[400:]]
+    assert np.median(usual) < 1 and np.quantile(usual, 0.9) < 1.3
+    assert familiar.strangeness(known[:1] * 4) > 1.5
+    assert familiar.strangeness(torch.zeros(1, 16, 18, 32)) > 1.5
+    assert np.isfinite(Familiar(known[:1].expand(8, -1, -1, -1)).strangeness(known[:1]))
