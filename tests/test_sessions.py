@@ -106,6 +106,15 @@ def test_groups_have_equal_settings_and_any_weights(tmp_path: Path, capsys: pyte
     assert "checkpoint_hash" not in groups[0]["engine"]
 
 
+def test_calibrated_sessions_are_a_group_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    coherence = {"mean": 0.4, "lowest": 0.1, "half_life_s": None, "calibrated": True}
+    left(tmp_path / "20260101-120000")
+    left(tmp_path / "20260102-120000", coherence=coherence)
+    groups = document(capsys, tmp_path)["groups"]
+    assert [(group["sessions"], group["calibrated"]) for group in groups] == [(1, False), (1, True)]
+    assert [group["coherence_mean"]["mean"] for group in groups] == [0.8, 0.4]
+
+
 def test_a_trend_is_the_slope_of_a_line() -> None:
     assert trend([1.0, 3.0, 5.0]) == Trend(3, 3.0, 2.0)
     assert trend([0.0, None, None, 3.0, 4.0]) == Trend(3, pytest.approx(7 / 3), pytest.approx(1.0))

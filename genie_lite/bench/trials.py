@@ -1,7 +1,7 @@
 """Dreams beside their truth, some of them sabotaged, kept on disk: what the coherence meter is fitted on.
 
-A trial begins with true history of a validation world and dreams on under the true actions. From its middle branch
-three short dreams, each harmed in one way from its first frame to its last. Instants are judged six steps apart.
+A trial begins with true history of a validation world and dreams on under the true actions. From the middle of some
+branch three short dreams, each harmed in one way from its first frame to its last. Instants are judged six steps apart.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ FIRST_SEED = SPLIT_SEEDS["validation"] + 500_000
 
 LENGTHS = (20, 20, 20, 60)
 """Seconds, in turns."""
+
+FULL, GLANCE = 16, 8
+"""The first trials are as long as LENGTHS says, and are harmed; the others last so many seconds, and are left alone: a
+meter needs many worlds more than it needs long walks."""
 
 HISTORIES = (97, 7)
 """True frames before a dream, in turns: a walk to remember, or hardly a glance. One more than a multiple of
@@ -87,13 +91,14 @@ class Trial:
 
 def roll_out(engine: DreamEngine, world: Any, number: int) -> Trial:
     """Dreams trial `number`. Whether it has memory is the engine's affair."""
-    seconds = LENGTHS[(number + number // len(BIOMES)) % len(LENGTHS)]
+    full = number < FULL
+    seconds = LENGTHS[(number + number // len(BIOMES)) % len(LENGTHS)] if full else GLANCE
     history = HISTORIES[number // 2 % len(HISTORIES)]
     policy = POLICIES[(number * 3 + number // len(BIOMES)) % len(POLICIES)]
     truth = record(world, number, history + seconds * STEPS_PER_SECOND, (), policy, FIRST_SEED)
     chance = np.random.default_rng(truth.seed)
     steps = len(truth.frames) - history
-    harm_at = {name: int(chance.uniform(0.3, 0.8) * steps) for name in SABOTAGES}
+    harm_at = {name: int(chance.uniform(0.3, 0.8) * steps) for name in SABOTAGES if full}
     branches: dict[str, tuple[DreamEngine, Frame]] = {}
     frame = engine.follow(truth.frames[:history], truth.poses[:history], truth.conditions[history - 1], truth.seed)
     notes = _Notes(truth, history, frame)

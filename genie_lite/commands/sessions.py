@@ -81,6 +81,7 @@ def _plain_session(session: PastSession) -> dict[str, Any]:
 def _plain_group(group: Group) -> dict[str, Any]:
     settings = {name: value for name, value in asdict(group.engine).items() if name != "checkpoint_hash"}
     plain = {"world": group.world, "engine": settings, "off_screen": group.off_screen}
+    plain["calibrated"] = group.calibrated
     plain |= {"sessions": len(group.sessions), "weights": group.weights}
     return plain | {name: asdict(trend) for name, trend in group.trends.items()}
 
@@ -122,7 +123,8 @@ def _settings(group: Group) -> str:
     engine = group.engine
     drawn = f"{_size(engine)} {_drawn_by(engine)}, memory {_on(engine.memory)}"
     how = f"steps {engine.denoising_steps}, threads {engine.threads}"
-    return f"{drawn}, {how}, {'off-screen' if group.off_screen else 'window'}"
+    judged = ", calibrated" if group.calibrated else ""
+    return f"{drawn}, {how}, {'off-screen' if group.off_screen else 'window'}{judged}"
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -37,7 +37,7 @@ class PastSession:
     when: local time at which it began if its folder says so, otherwise at which the report was written. engine: what
     drew, and how it was set. off_screen: nothing was paced. world_time_s: seconds lived. fps, fps_possible: frames a
     second shown, and what the work of a frame would allow. coherence_mean, coherence_lowest: of its seconds, 0 to 1.
-    half_life_s: seconds in which coherence halved, None too where it did not fall.
+    half_life_s: seconds in which coherence halved, None too where it did not fall. calibrated: whether the meter was.
     """
 
     folder: Path
@@ -51,6 +51,7 @@ class PastSession:
     coherence_mean: float | None
     coherence_lowest: float | None
     half_life_s: float | None
+    calibrated: bool = False
 
     @property
     def world(self) -> str:
@@ -73,13 +74,15 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Sessions that compare: the same world, drawn and shown in the same way, by whichever weights; oldest first.
+    """Sessions that compare: one world, drawn, shown and judged in the same way, by whichever weights; oldest first.
 
-    engine: how all were drawn, without the weights' hash. trends: by name, those of MEASURES.
+    engine: how all were drawn, without the weights' hash. calibrated: whether the meter was. trends: by name, those of
+    MEASURES.
     """
 
     engine: EngineInfo
     off_screen: bool
+    calibrated: bool
     sessions: tuple[PastSession, ...]
     trends: dict[str, Trend]
 
@@ -96,9 +99,10 @@ class Group:
 
 def grouped(sessions: Sequence[PastSession]) -> list[Group]:
     """The groups of sessions that compare, in the order in which they first came up. sessions: oldest first."""
-    found: dict[tuple[EngineInfo, bool], list[PastSession]] = {}
+    found: dict[tuple[EngineInfo, bool, bool], list[PastSession]] = {}
     for session in sessions:
-        found.setdefault((replace(session.engine, checkpoint_hash=None), session.off_screen), []).append(session)
+        key = (replace(session.engine, checkpoint_hash=None), session.off_screen, session.calibrated)
+        found.setdefault(key, []).append(session)
     return [Group(*settings, tuple(own), _trends(own)) for settings, own in found.items()]
 
 
@@ -177,6 +181,7 @@ def _session(folder: Path, values: dict[str, Any], when: datetime) -> PastSessio
         coherence_mean=_measured(coherence["mean"], 1.0),
         coherence_lowest=_measured(coherence["lowest"], 1.0),
         half_life_s=_measured(coherence["half_life_s"]),
+        calibrated=coherence.get("calibrated") is True,
     )
 
 

@@ -30,12 +30,29 @@ BANDS = ("fine", "middle", "coarse", "broad")
 RECENT = 2 * JUDGED_PER_SECOND
 """Judged frames that say what is usual now."""
 
-CHANGING = ("fine", "middle", "coarse", "brightness", "saturation", "latent", "latent_rough", "agreement", "flicker")
+CHANGING = (
+    "fine",
+    "middle",
+    "coarse",
+    "contrast",
+    "brightness",
+    "saturation",
+    "latent",
+    "latent_rough",
+    "agreement",
+    "flicker",
+)
 """Signals that are compared with those of the first two seconds."""
 
 JUMPY = ("fine", "middle", "agreement", "flicker", "latent", "seen_biome", "seen_hour", "brightness", "motion")
 """Signals whose sudden rise or fall says that something happened."""
 
+
+YOUNG = 2.0
+"""Seconds in which what was seen at first fades from the picture."""
+
+FIELD, NEARBY = 1.2, 8.0
+"""Radians, and metres, after which a view is another."""
 
 STRAYED_TURN, STRAYED_WAY = 0.3, 4.0
 """Radians, and metres, of not going as asked after which little of the view that was meant is left."""
@@ -49,6 +66,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._last: Frame | None = None
+        self._home: Pose | None = None
         self._meant: NDArray[np.float32] | None = None
         self._walked = self._turned = 0.0
         self._strayed = np.zeros(2)
@@ -57,6 +75,7 @@ class Signals:
         self._unknown: list[float] = []
         self._recent: dict[str, deque[float]] = {}
         self._reference: dict[str, list[float]] = {}
+        self._palettes: list[Plane] = []
         self._seconds = 0.0
 
     def update(self, frame: Frame, action: Action | None, asked: Conditions | None) -> dict[str, float] | None:
@@ -65,13 +84,14 @@ class Signals:
         Returns signals by name if this frame is judged. A signal that a frame cannot give is left out.
         """
         last, self._last = self._last, frame
+        self._home = self._home or frame.pose
         if last is not None:
             self._move(last.pose, frame.pose, action)
         self._notice_event((asked or frame.conditions).to_array(), frame.conditions.to_array())
         if frame.index % JUDGED_EVERY:
             return None
         found = self._path(frame) | self._picture(frame, last, action) | self._memory(frame) | _latent(frame)
-        found |= self._seen(frame, asked or frame.conditions)
+        found |= self._seen(frame, asked or frame.conditions) | _wanted(asked or frame.conditions)
         found |= self._changes(found) | self._jumps(found)
         self._against = 0.0
         return found
@@ -82,6 +102,7 @@ class Signals:
             self._meant = meant
             self._recent.clear()
             self._reference.clear()
+            self._palettes.clear()
         self._swapped = float(np.abs(meant - had).max())
 
     def _move(self, before: Pose, now: Pose, action: Action | None) -> None:
@@ -105,8 +126,9 @@ class Signals:
 
     def _path(self, frame: Frame) -> dict[str, float]:
         return {
-            "time": math.log1p(self._seconds), "seconds": self._seconds, "walked": math.log1p(self._walked),
-            "turned": math.log1p(self._turned), "pitch": abs(frame.pose.pitch),
+            "time": math.log1p(self._seconds), "seconds": self._seconds, "young": math.exp(-self._seconds / YOUNG),
+            "home": _overlap(self._home or frame.pose, frame.pose),
+            "walked": math.log1p(self._walked), "turned": math.log1p(self._turned), "pitch": abs(frame.pose.pitch),
             "strayed": 1 - math.exp(-float(np.abs(self._strayed).sum()) / STRAYED_TURN - self._astray / STRAYED_WAY),
             "against": self._against, "swapped": self._swapped,
         }  # fmt: skip
@@ -115,6 +137,7 @@ class Signals:
         colours = _colours(frame)
         luma = _luma(colours)
         found = _bands(luma)
+        found["palette_change"] = self._palette(colours)
         found["brightness"] = float(luma.mean())
         found["contrast"] = float(luma.std())
         found["saturation"] = float((colours.max(0) - colours.min(0)).mean())
@@ -122,6 +145,14 @@ class Signals:
         if last is not None and last.thumbnail is not None and frame.thumbnail is not None:
             found |= self._motion(_luma(_colours(last)), luma, last.pose, frame.pose, action)
         return found
+
+    def _palette(self, colours: Plane) -> float:
+        """How far the mean colours of the upper and the lower third are from those of the first seconds."""
+        third = THUMB_HEIGHT // 3
+        now = np.stack([colours[:, :third].mean((1, 2)), colours[:, -third:].mean((1, 2))])
+        if len(self._palettes) < RECENT:
+            self._palettes.append(now)
+        return float(np.linalg.norm(now - np.mean(self._palettes, 0)))
 
     def _motion(self, before: Plane, now: Plane, last: Pose, pose: Pose, action: Action | None) -> dict[str, float]:
         meant = pose if action is None else last.rotated(action)
@@ -166,7 +197,8 @@ class Signals:
             reference = self._reference.setdefault(name, [])
             if len(reference) < RECENT:
                 reference.append(found[name])
-            changes[f"{name}_change"] = found[name] - sum(reference) / len(reference)
+            first = sum(reference) / len(reference)
+            changes |= {f"{name}_first": first, f"{name}_change": found[name] - first}
         return changes
 
     def _jumps(self, found: dict[str, float]) -> dict[str, float]:
@@ -178,6 +210,19 @@ class Signals:
             jumps[f"{name}_jump"] = found[name] - float(np.median(recent)) if len(recent) >= 3 else 0.0
             recent.append(found[name])
         return jumps
+
+
+def _overlap(one: Pose, other: Pose) -> float:
+    """About how much of a view is seen in another too: 1 for the same, 0 for another direction or far away."""
+    aside = abs((other.yaw - one.yaw + math.pi) % (2 * math.pi) - math.pi)
+    shared = max(0.0, 1 - aside / FIELD) * max(0.0, 1 - abs(other.pitch - one.pitch) / FIELD)
+    return shared * math.exp(-math.hypot(other.x - one.x, other.y - one.y) / NEARBY)
+
+
+def _wanted(asked: Conditions) -> dict[str, float]:
+    """What makes a world easy or hard to dream: how much of it there is to see."""
+    day = -math.cos(asked.hour / 24 * 2 * math.pi)
+    return {"day": day, "fog": asked.fog, "vegetation": asked.vegetation, "settlement": asked.settlement}
 
 
 def _latent(frame: Frame) -> dict[str, float]:
