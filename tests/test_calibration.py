@@ -13,7 +13,15 @@ import pytest
 
 from genie_lite.actions import STEPS_PER_SECOND, Action
 from genie_lite.bench.calibrate import (
-    Course, calibration_error, fit, fit_alarm, isotonic, meter_spearman, quality, rising, spearman,
+    Course,
+    calibration_error,
+    fit,
+    fit_alarm,
+    isotonic,
+    meter_spearman,
+    quality,
+    rising,
+    spearman,
 )  # fmt: skip
 from genie_lite.commands.visit import VisitOptions, meter_for, visit
 from genie_lite.conditions import Conditions, biome
