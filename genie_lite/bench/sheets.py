@@ -86,15 +86,16 @@ def main(options: Options) -> int:
         "decoder": [lambda: _save(decoder(checkpoint, options.world or "landscape"), out / "decoder_720p.png")],
         "beside": [lambda: film_beside((engine(), engine(memory=False)), options.world or "landscape", out)],
     }
-    for words, make in (
-        ("prompts", word_sheets.prompts),
-        ("events", word_sheets.events),
-        ("pictures", partial(word_sheets.pictures, folder=options.pictures)),
-    ):
-        path = out / "sheets" / f"{words}.webp"
-        draw[words] = [
-            lambda path=path, make=make: _write(make(engine()), prepare_folder(path.parent) / path.name, quality=88)
-        ]  # type: ignore[misc]
+    drawn: dict[str, Callable[[DreamEngine], Image.Image]] = {
+        "prompts": word_sheets.prompts,
+        "events": word_sheets.events,
+        "pictures": partial(word_sheets.pictures, folder=options.pictures),
+    }
+
+    def draw_words(name: str) -> None:
+        _write(drawn[name](engine()), prepare_folder(out / "sheets") / f"{name}.webp", quality=88)
+
+    draw |= {name: [partial(draw_words, name)] for name in drawn}
     for name in ("idle", "walk"):
         draw[name] = [partial(draw_minute, name, memory) for memory in (True, False)]
     work = [job for name in options.only for job in draw[name]]
