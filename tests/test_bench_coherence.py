@@ -374,6 +374,9 @@ def test_bad_wishes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         main(Options(checkpoint=tmp_path / "nothing", out=tmp_path))
     assert Options(quick=True).plan() == QUICK and Options().plan().horizon == 60 * 24
-    assert Options(quick=True, episodes=3).plan().episodes == 3 and Options(horizon=90).plan().horizon == 90 * 24
+    more, fewer = Options(quick=True, episodes=48).plan(), Options(episodes=1).plan()
+    assert (more.episodes, more.keys_worlds, more.idle_worlds, more.trips) == (48, 24, 0, ((5, 24),))
+    assert (fewer.episodes, fewer.idle_worlds, fewer.trips) == (1, 1, ((5, 1), (15, 1), (30, 1)))
+    assert Options(horizon=90).plan().horizon == 90 * 24
     with pytest.raises(UsageError, match="--horizon 0"):
         Options(horizon=0)

@@ -22,7 +22,7 @@ from genie_lite.bench.calibrate import (
     quality,
     rising,
     spearman,
-)  # fmt: skip
+)
 from genie_lite.commands.visit import VisitOptions, meter_for, visit
 from genie_lite.conditions import Conditions, biome
 from genie_lite.engine.fake import FakeEngine

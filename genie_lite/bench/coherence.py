@@ -55,7 +55,7 @@ class Options:
 
         plan = QUICK if self.quick else Plan()
         horizon = self.horizon * STEPS_PER_SECOND if self.horizon else plan.horizon
-        return replace(plan, episodes=self.episodes or plan.episodes, horizon=horizon)
+        return replace(plan, horizon=horizon).with_episodes(self.episodes or plan.episodes)
 
 
 def main(options: Options, plan: Plan | None = None) -> int:

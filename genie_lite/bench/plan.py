@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genie_lite.actions import STEPS_PER_SECOND
 
@@ -35,6 +36,16 @@ class Plan:
     trips: tuple[tuple[int, int], ...] = ((5, 8), (15, 3), (30, 2))
     idle_worlds: int = 2
     minute: int = MINUTE
+
+    def with_episodes(self, episodes: int) -> Plan:
+        """The same plan for so many worlds; what only some of them take keeps its share, rounded up."""
+
+        def share(worlds: int) -> int:
+            return min(episodes, math.ceil(worlds * episodes / self.episodes))
+
+        trips = tuple((seconds, share(worlds)) for seconds, worlds in self.trips)
+        keys, idle = share(self.keys_worlds), share(self.idle_worlds)
+        return replace(self, episodes=episodes, trips=trips, keys_worlds=keys, idle_worlds=idle)
 
     def frames(self, number: int) -> int:
         """About how many frames are drawn for world `number`, true ones as a quarter: for progress bars."""

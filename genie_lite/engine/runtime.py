@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
+import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +21,9 @@ from genie_lite.errors import UsageError
 
 RUNTIMES = ("auto", "openvino", "eager")
 DTYPES = ("auto", "bf16", "fp32")
+
+KEPT = 16
+"""Converted networks that are kept for the next start: those of three or four checkpoints, some 40 MB each."""
 
 Network = Callable[..., Tensor]
 """float32 tensors in, one tensor out, in the shapes of the examples it was compiled for."""
@@ -81,14 +90,13 @@ def _openvino(module: nn.Module, examples: tuple[Tensor, ...], dtype: str, threa
     os.environ.setdefault("OPENVINO_TELEMETRY_ENABLED", "0")
     import openvino
 
-    shapes = [list(example.shape) for example in examples]
-    converted = openvino.convert_model(module, example_input=examples, input=shapes)
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if dtype == "bf16" else "f32",
     }
-    request = openvino.Core().compile_model(converted, "CPU", settings).create_infer_request()
+    core = openvino.Core()
+    request = core.compile_model(_converted(core, module, examples), "CPU", settings).create_infer_request()
 
     def call(*inputs: Tensor) -> Tensor:
         request.infer([x.numpy() for x in inputs])
@@ -96,3 +104,52 @@ def _openvino(module: nn.Module, examples: tuple[Tensor, ...], dtype: str, threa
         return torch.from_numpy(request.get_output_tensor(0).data.copy())
 
     return call
+
+
+def _converted(core: Any, module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
+    """The module as OpenVINO's own model. It takes seconds to convert one, so it is kept for the next start."""
+    import openvino
+
+    kept = cache_folder() / f"{_digest(module, examples, openvino.__version__)}.xml"
+    if kept.is_file():
+        with suppress(OSError, RuntimeError):
+            kept.touch()
+            return core.read_model(kept)
+    shapes = [list(example.shape) for example in examples]
+    converted = openvino.convert_model(module, example_input=examples, input=shapes)
+    with TemporaryDirectory() as folder:
+        fresh = Path(folder) / kept.name
+        openvino.save_model(converted, fresh, compress_to_fp16=False)
+        with suppress(OSError):
+            _keep(fresh, kept)
+        # Read back like one that was kept: the two differ in last bits, and a replay compares every bit.
+        return core.read_model(fresh.read_bytes(), fresh.with_suffix(".bin").read_bytes())
+
+
+def _keep(fresh: Path, kept: Path) -> None:
+    """Copies a model's two files and leaves those that were used last."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    # The weights first: a model is there once its .xml is.
+    for suffix in (".bin", ".xml"):
+        draft = kept.with_suffix(f"{suffix}.{os.getpid()}.tmp")
+        shutil.copyfile(fresh.with_suffix(suffix), draft)
+        draft.replace(kept.with_suffix(suffix))
+    for old in sorted(kept.parent.glob("*.xml"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        for suffix in (".xml", ".bin"):
+            old.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """Where converted networks are kept: in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genie_lite" / "networks"
+
+
+def _digest(module: nn.Module, examples: tuple[Tensor, ...], version: str) -> str:
+    """Changes with the weights, the shapes, the code of the networks, and OpenVINO."""
+    digest = hashlib.sha256(f"{version} {module} {[example.shape for example in examples]}".encode())
+    for source in [*sorted(Path(__file__).parents[1].glob("model/*.py")), Path(__file__).with_name("painter.py")]:
+        digest.update(source.read_bytes())
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy())
+    return digest.hexdigest()[:32]

@@ -82,9 +82,15 @@ class Panels:
 
     def table(self, rows: Sequence[tuple[str, str]], size: float = 17) -> pygame.Surface:
         """Two columns: a name in ink, its meaning dimmed."""
-        left = self.column([self.text(name, size) for name, _ in rows], 9, align=0)
-        right = self.column([self.text(meaning, size, DIM) for _, meaning in rows], 9, align=0)
-        return self.row([left, right], 34)
+        pairs = [(self.text(name, size), self.text(meaning, size, DIM)) for name, meaning in rows]
+        # Lines of text differ in height by a pixel, which would add up.
+        height = max(part.get_height() for pair in pairs for part in pair)
+        across = max(left.get_width() for left, _ in pairs) + self.px(34)
+        surface = _clear(across + max(right.get_width() for _, right in pairs), (height + self.px(9)) * len(pairs))
+        for number, pair in enumerate(pairs):
+            for x, part in zip((0, across), pair, strict=True):
+                surface.blit(part, (x, (height + self.px(9)) * number + (height - part.get_height()) // 2))
+        return surface
 
     def box(self, content: pygame.Surface, padding: tuple[float, float] = (16, 10)) -> pygame.Surface:
         """The content on a translucent panel with round corners."""

@@ -39,6 +39,7 @@ TYPING_TICKS = 8
 
 _EXAMPLE = "a foggy meadow at dawn"
 _KEYS = "arrows  choose     right click  keep one     Ctrl+V  paste     right click a slider  as the words say"
+_PICTURE_KEYS = "words and sliders  change it     Ctrl+V or drop  another picture     right click a slider  as it was"
 
 
 class SketchScreen(Screen):
@@ -273,7 +274,8 @@ class SketchScreen(Screen):
         labels = [(ANEW, "F5  others")] if self.draft.picture is None else [(NO_PICTURE, "without the picture")]
         labels += [(GALLERY, "F2  gallery"), (ENTER, "Enter  walk in")]
         self._buttons.put(surface, panels, labels, inner.right, inner.bottom)
-        words, colour = (self.message, AMBER) if self.message else (_KEYS, DIM)
+        keys = _KEYS if self.draft.picture is None else _PICTURE_KEYS
+        words, colour = (self.message, AMBER) if self.message else (keys, DIM)
         foot = panels.once(("foot", words), lambda: panels.text(words[:150], 14, colour))
         surface.blit(foot, foot.get_rect(midleft=(inner.left, inner.bottom - panels.px(16))))
 

@@ -205,7 +205,7 @@ class Signals:
         }
 
     def _changes(self, found: dict[str, float]) -> dict[str, float]:
-        changes = {}
+        changes: dict[str, float] = {}
         for name in CHANGING:
             if name not in found:
                 continue
