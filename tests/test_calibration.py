@@ -16,13 +16,13 @@ from genie_lite.bench.calibrate import (
     Course,
     calibration_error,
     fit,
-    fit_alarm,
+    fit_alarms,
     isotonic,
     meter_spearman,
     quality,
     rising,
     spearman,
-)  # fmt: skip
+)
 from genie_lite.commands.visit import VisitOptions, meter_for, visit
 from genie_lite.conditions import Conditions, biome
 from genie_lite.engine.fake import FakeEngine
@@ -73,7 +73,9 @@ def course(seed: int, harm: str | None) -> Course:
     signals = Signals()
     found = [(frame.index, signals.update(frame, *asked)) for frame, *asked in walk(seed, harm)]
     rows = [row for index, row in found if row is not None and (harm is None or index >= HARM_AT)]
-    return Course(seed, True, harm, rows, np.full(len(rows), 0.9 if harm is None else 0.2))
+    return Course(
+        seed, True, "noise" if harm == "flat" else harm, rows, np.full(len(rows), 0.9 if harm is None else 0.2)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def test_a_steady_walk_keeps_its_score_without_alarm(fitted: Calibration) -> Non
 def test_harm_is_noticed_within_a_second_and_lowers_the_score(fitted: Calibration, harm: str) -> None:
     meter, scores = metered(fitted, walk(12, harm))
     assert min(scores[:HARM_AT]) > 0.75
-    assert len(meter.alarms) >= 1 and 0 <= meter.alarms[0] - HARM_AT / STEPS_PER_SECOND <= 1
+    assert len(meter.alarms) >= 1 and 0 <= meter.alarms[0][0] - HARM_AT / STEPS_PER_SECOND <= 1
     assert scores[-1] < 0.5 and meter.worst_second is not None and meter.worst_second >= 6
 
 
@@ -177,8 +179,9 @@ def broken(change: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]]
         broken(lambda values: values["score"]["weights"].__setitem__(0, 1e300)),
         broken(lambda values: values["score"]["weights"].__setitem__(0, "1")),
         broken(lambda values: values["score"]["scale"].__setitem__(0, 0)),
-        broken(lambda values: values["alarm"].update(bias=None)),
-        broken(lambda values: values["alarm"].update(signals="abc")),
+        broken(lambda values: values["alarms"]["noise"].update(bias=None)),
+        broken(lambda values: values["alarms"]["noise"].update(signals="abc")),
+        broken(lambda values: values.update(alarms=[])),
         broken(lambda values: values.update(checkpoint=7)),
     ],
 )  # fmt: skip
@@ -195,8 +198,7 @@ def test_a_damaged_fit_is_one_line(
 def falling(seconds_to_zero: float) -> Calibration:
     """Falls with time alone."""
     time = Linear(("seconds",), (0.0,), (1e9,), (-1e9,), 0.0)
-    never = Linear((), (), (), (), -1.0)
-    return Calibration("abcd", time, (-seconds_to_zero, 0.0), (0.0, 1.0), never)
+    return Calibration("abcd", time, (-seconds_to_zero, 0.0), (0.0, 1.0), {})
 
 
 def test_a_world_below_the_floor_ends_and_its_report_tells(tmp_path: Path) -> None:
@@ -239,12 +241,11 @@ def test_curves_are_ranked_against_distances_by_second() -> None:
     assert meter_spearman(curves, [1 - d for d in distances]) == pytest.approx(-1)
 
 
-def test_an_alarm_is_fitted_to_stay_silent_on_clean_walks() -> None:
-    alarm = fit_alarm(
-        [course(seed, harm) for seed in (1, 2) for harm in (None, "noise")], ("fine_jump", "agreement_jump")
-    )
+def test_alarms_are_fitted_to_stay_silent_on_clean_walks_and_can_do_without_the_engines_word() -> None:
+    kinds = fit_alarms([course(seed, harm) for seed in (1, 2) for harm in (None, "noise", "actions")], ("misturned",))
+    assert kinds.keys() == {"noise", "actions"} and "misturned" not in kinds["actions"].signals
     signals = Signals()
     rows = [signals.update(frame, *asked) for frame, *asked in walk(5, "noise")]
-    rang = [row is not None and alarm(row) > 0 for row in rows[::JUDGED_EVERY]]
+    rang = [row is not None and kinds["noise"](row) > 0 for row in rows[::JUDGED_EVERY]]
     first = HARM_AT // JUDGED_EVERY
     assert any(rang[first : first + JUDGED_PER_SECOND]) and np.mean(rang[:first]) < 0.05

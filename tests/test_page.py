@@ -75,8 +75,8 @@ def test_the_picture_shows_the_curve(session: Path) -> None:
         picture = np.asarray(Image.open(io.BytesIO(draw_coherence(coherence | changes))))
         return int((picture.std(2) > 20).sum())
 
-    flat = {"curve": [1.0] * 20, "half_life_s": None, "alarms_s": []}
-    assert ink(**flat | {"alarms_s": [4.0]}) > ink(**flat) > ink(**flat | {"curve": []}) == 0
+    flat = {"curve": [1.0] * 20, "half_life_s": None, "alarms": []}
+    assert ink(**flat | {"alarms": [{"at_s": 4.0, "kind": "noise"}]}) > ink(**flat) > ink(**flat | {"curve": []}) == 0
 
 
 @pytest.mark.parametrize("curve", [[], [0.5], [0.5] * 4000])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,27 +13,27 @@ from genie_lite.session.calibration import BOUND, Calibration, Linear
 from genie_lite.session.signals import JUDGED_PER_SECOND
 
 SCORE_SIGNALS = (
-    "time", "walked", "turned", "known", "unknown", "agreement", "strayed", "swapped", "motion", "fine", "middle",
-    "coarse", "contrast", "latent", "latent_rough", "latent_far", "flicker", "seen_biome", "seen_hour", "seen_weather",
-    "brightness_change", "saturation_change", "coarse_change",
+    "young", "home", "pitch", "swapped", "strayed", "day", "vegetation", "seen_biome", "seen_hour", "seen_weather",
+    "latent_rough", "fine", "coarse", "saturation_change", "palette_change",
 )  # fmt: skip
 """What the score may rest on."""
 
-ALARM_SIGNALS = (
-    "against", "swapped", "fine_jump", "middle_jump", "agreement_jump", "flicker_jump", "latent_jump",
-    "latent_rough_jump", "seen_biome_jump", "seen_hour_jump", "brightness_jump", "motion",
-)  # fmt: skip
-"""What may say that something has just disturbed the dream."""
+ALARM_SIGNALS = {
+    "noise": ("fine_jump", "middle_jump", "flicker_jump", "latent_rough_jump", "agreement_jump"),
+    "actions": ("misturned", "against", "motion"),
+    "conditions": ("swapped", "seen_hour_jump", "seen_biome_jump", "brightness_jump", "palette_change"),
+}
+"""By kind of harm, what may say that it has just begun."""
 
-PICTURE_SIGNALS = tuple(name for name in ALARM_SIGNALS if name not in ("against", "swapped"))
-"""Those of them that do not rest on the engine's own word for where it went and what it was asked for."""
+OWN_WORD = ("misturned", "against", "swapped")
+"""Those of them that rest on the engine's own word for where it went and what it was asked for."""
 
-RIDGE = 20.0
-"""Strength of the pull towards small weights, in rows."""
+RIDGE = 200.0
+"""Strength of the pull towards small weights, in rows: a minute of dream is 240 of them, all of one world."""
 
 KNOTS = 12
-FALSE_ALARMS = 0.01
-"""The share of clean judged frames above which an alarm's threshold lies."""
+FALSE_ALARMS = 0.002
+"""The share of clean judged frames for which each kind of alarm may ring."""
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def fit(courses: Sequence[Course], checkpoint: str) -> Calibration:
         [c.score for world in sorted({c.world for c in courses}) for c in courses if c.world == world]
     )
     levels, scores = rising(estimated, true)
-    return Calibration(checkpoint, score, levels, scores, fit_alarm(courses, ALARM_SIGNALS))
+    return Calibration(checkpoint, score, levels, scores, fit_alarms(courses))
 
 
 def fit_score(courses: Sequence[Course]) -> Linear:
@@ -82,12 +82,22 @@ def _left_out(courses: Sequence[Course], world: int) -> Array:
     return np.array([linear(row) for course in courses if course.world == world for row in course.signals])
 
 
-def fit_alarm(courses: Sequence[Course], names: tuple[str, ...]) -> Linear:
-    """Logistic regression: is this instant within a second of the beginning of harm, or of a clean course?
+def fit_alarms(courses: Sequence[Course], without: Sequence[str] = ()) -> dict[str, Linear]:
+    """An alarm for each kind of harm that there is. without: signals that they may not rest on."""
+    kinds = {course.harm for course in courses}
+    return {
+        kind: _fit_alarm(courses, kind, tuple(name for name in names if name not in without))
+        for kind, names in ALARM_SIGNALS.items()
+        if kind in kinds
+    }
+
+
+def _fit_alarm(courses: Sequence[Course], kind: str, names: tuple[str, ...]) -> Linear:
+    """Logistic regression: is this instant within a second of the beginning of such harm, or of a clean course?
 
     Its bias is moved so that a share of FALSE_ALARMS of the clean instants lie above 0.
     """
-    harmed = [row for course in courses if course.harm for row in course.signals[:JUDGED_PER_SECOND]]
+    harmed = [row for course in courses if course.harm == kind for row in course.signals[:JUDGED_PER_SECOND]]
     clean = [row for course in courses if course.harm is None for row in course.signals]
     rows, target = clean + harmed, np.repeat([0.0, 1.0], [len(clean), len(harmed)])
     mean, scale = _moments(clean, names)
@@ -141,12 +151,14 @@ def isotonic(values: Iterable[float]) -> Array:
     return np.concatenate([np.full(int(n), value) for value, n in pools])
 
 
-def quality(calibration: Calibration, courses: Sequence[Course], picture_alarm: Linear | None = None) -> dict[str, Any]:
+def quality(
+    calibration: Calibration, courses: Sequence[Course], by_picture: Mapping[str, Linear] | None = None
+) -> dict[str, Any]:
     """How good a meter is on courses that it was not fitted on, by second; see the names. Plain numbers."""
     clean = [course for course in courses if course.harm is None]
     told: dict[str, Any] = {"worlds": len({course.world for course in courses}), "seconds": 0}
-    everywhere, true = _seconds(courses, lambda row: calibration.judge(row)[0])
-    undisturbed, true_undisturbed = _seconds(clean, lambda row: calibration.judge(row)[0])
+    everywhere, true = _seconds(courses, calibration.judge)
+    undisturbed, true_undisturbed = _seconds(clean, calibration.judge)
     by_time, _ = _seconds(clean, lambda row: -row["time"])
     told["seconds"] = len(true)
     told["spearman"] = spearman(everywhere, true)
@@ -154,20 +166,20 @@ def quality(calibration: Calibration, courses: Sequence[Course], picture_alarm: 
     told["spearman_clean_by_time_alone"] = spearman(by_time, true_undisturbed)
     told["calibration_error"] = calibration_error(everywhere, true)
     told["calibration_error_clean"] = calibration_error(undisturbed, true_undisturbed)
-    told |= alarms(calibration.alarm, courses)
-    if picture_alarm is not None:
-        told |= {f"{name}_by_picture_alone": value for name, value in alarms(picture_alarm, courses).items()}
+    told |= alarms(calibration.alarms, courses)
+    if by_picture is not None:
+        told |= {f"{name}_by_picture_alone": value for name, value in alarms(by_picture, courses).items()}
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in told.items()}
 
 
-def alarms(alarm: Linear, courses: Sequence[Course]) -> dict[str, float]:
+def alarms(kinds: Mapping[str, Linear], courses: Sequence[Course]) -> dict[str, float]:
     """noticed: the share of harmed courses with an alarm within a second, and by kind; false alarms: the share of clean
     seconds, and of whole clean courses, with one."""
     found: dict[str, list[bool]] = {"noticed": []}
     seconds: list[bool] = []
     whole: list[bool] = []
     for course in courses:
-        rung = np.array([alarm(row) > 0 for row in course.signals])
+        rung = np.array([any(alarm(row) > 0 for alarm in kinds.values()) for row in course.signals])
         if course.harm is not None:
             found["noticed"].append(bool(rung[:JUDGED_PER_SECOND].any()))
             found.setdefault(f"noticed_{course.harm}", []).append(found["noticed"][-1])

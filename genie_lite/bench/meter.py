@@ -38,6 +38,8 @@ class Options:
     """Weights of your own: a folder that training wrote."""
     trials: int = 56
     """Dreams, a quarter of them to test; half a minute to two minutes each on one core. A stopped run goes on."""
+    only_fit: bool = False
+    """Fit on the dreams that a stopped run left, without dreaming more."""
     runtime: Literal["auto", "openvino", "eager"] = "auto"
     """What runs the networks."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
@@ -71,7 +73,7 @@ def main(options: Options) -> int:
     fitting = [course for course in courses if not for_testing(course.world)]
     testing = [course for course in courses if for_testing(course.world)]
     fitted = calibrate.fit(fitting, checkpoint)
-    by_picture = calibrate.fit_alarm(fitting, calibrate.PICTURE_SIGNALS)
+    by_picture = calibrate.fit_alarms(fitting, without=calibrate.OWN_WORD)
     found = calibrate.quality(fitted, testing, by_picture)
     write_calibration(replace(fitted, quality=found), folder / METER)
     print(f"meter   {folder / METER}")
@@ -91,6 +93,8 @@ def gather(options: Options, checkpoint: Path, out: Path, distance: Distance, tr
     from genie_lite.worlds import make_world
 
     paths = {number: out / f"trial-{number:03d}.npz" for number in range(options.trials)}
+    if options.only_fit:
+        paths = {number: path for number, path in paths.items() if path.exists()}
     missing = [number for number, path in paths.items() if not path.exists()]
     engines: dict[bool, DreamEngine] = {}
     world = make_world(options.world) if missing else None

@@ -20,7 +20,7 @@ TITLES = {
 LONGEST_LINE = 74
 """Characters of an error message that fit a card."""
 
-MOST_ALARMS = 5
+MOST_ALARMS = 3
 """Disturbances that are named."""
 
 
@@ -30,7 +30,7 @@ class EndView:
 
     decay: score at second 0 and half-life in seconds, None where coherence did not fall; note: why it is not
     calibrated, if it is not; best, worst: whole seconds, None where there are none; alarms: when something disturbed
-    the dream, in seconds.
+    the dream, in seconds, and what.
     """
 
     reason: EndReason
@@ -41,7 +41,7 @@ class EndView:
     note: str = ""
     best: int | None = None
     worst: int | None = None
-    alarms: tuple[float, ...] = ()
+    alarms: tuple[tuple[float, str], ...] = ()
     error: str = ""
 
     @classmethod
@@ -113,7 +113,7 @@ def _facts(view: EndView) -> list[tuple[str, str]]:
     for name, second in (("Best second", view.best), ("Worst second", view.worst)):
         facts.append((name, f"{view.curve[second]:.2f} at {clock(second)}"))
     if view.alarms:
-        facts.append(("Disturbed", ", ".join(f"{clock(at)}" for at in view.alarms[:MOST_ALARMS])))
+        facts.append(("Disturbed", ", ".join(f"{clock(at)} {kind}" for at, kind in view.alarms[:MOST_ALARMS])))
     return facts
 
 

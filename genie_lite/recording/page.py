@@ -38,8 +38,8 @@ def draw_coherence(coherence: Mapping[str, Any]) -> bytes:
         draw.text(_beside(at(0, score), -10), f"{score:g}", WORDS, font, "rm")
     for second in range(0, seconds + 1, _tick(seconds)):
         draw.text((at(second, 0)[0], at(0, 0)[1] + 10 * FINE), f"{second} s", WORDS, font, "ma")
-    for alarm in coherence["alarms_s"]:
-        draw.line([at(alarm, 0), at(alarm, 1)], MARK, FINE)
+    for alarm in coherence["alarms"]:
+        draw.line([at(alarm["at_s"], 0), at(alarm["at_s"], 1)], MARK, FINE)
     if coherence["half_life_s"] is not None:
         start, half_life = coherence["decay_start"], coherence["half_life_s"]
         steps = [seconds * i / 200 for i in range(201)]
@@ -123,7 +123,8 @@ def _coherence_facts(coherence: Mapping[str, Any]) -> list[tuple[str, str]]:
         if second is not None:
             facts.append((f"{name} second", f"{curve[second]:.2f} from {second} s on"))
     facts.append(("half-life", "-" if coherence["half_life_s"] is None else f"{coherence['half_life_s']:g} s"))
-    facts.append(("disturbed at", ", ".join(f"{at:g} s" for at in coherence["alarms_s"]) or "never"))
+    alarms = [f"{alarm['at_s']:g} s ({alarm['kind']})" for alarm in coherence["alarms"]]
+    facts.append(("disturbed at", ", ".join(alarms) or "never"))
     facts += [(f"meter's {name.replace('_', ' ')}", _plain(v)) for name, v in (coherence["quality"] or {}).items()]
     return facts
 

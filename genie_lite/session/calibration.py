@@ -48,20 +48,24 @@ class Linear:
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """A fitted meter. checkpoint: the hash of the weights it is for. score: its sum goes through the rising curve from
-    `levels` to `scores`. alarm: a sum above 0 says that something has just disturbed the dream. quality: what the fit
-    reached on worlds that it was not fitted on."""
+    `levels` to `scores`. alarms: by kind of disturbance, a sum above 0 says that it has just begun. quality: what the
+    fit reached on worlds that it was not fitted on."""
 
     checkpoint: str
     score: Linear
     levels: tuple[float, ...]
     scores: tuple[float, ...]
-    alarm: Linear
+    alarms: Mapping[str, Linear]
     quality: Mapping[str, Any] = field(default_factory=dict)
 
-    def judge(self, signals: Mapping[str, float]) -> tuple[float, bool]:
-        """The score in [0, 1], and whether something disturbed the dream."""
-        score = float(np.interp(self.score(signals), self.levels, self.scores))
-        return score, self.alarm(signals) > 0
+    def judge(self, signals: Mapping[str, float]) -> float:
+        """The score in [0, 1]."""
+        return float(np.interp(self.score(signals), self.levels, self.scores))
+
+    def disturbed(self, signals: Mapping[str, float]) -> str | None:
+        """The kind of the disturbance that is surest to have just begun, None if there is none."""
+        kind = max(self.alarms, key=lambda name: self.alarms[name](signals), default=None)
+        return kind if kind is not None and self.alarms[kind](signals) > 0 else None
 
 
 def read_calibration(folder: Path, checkpoint: str | None) -> Calibration | None:
@@ -106,18 +110,20 @@ def _calibration(data: bytes) -> Calibration:
     values = json.loads(data.decode("utf-8"))
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
         raise ValueError(f"its format is not {FORMAT!r}")
-    names = {"checkpoint", "score", "levels", "scores", "alarm", "quality"}
+    names = {"checkpoint", "score", "levels", "scores", "alarms", "quality"}
     if set(values) != names:
         raise ValueError(f"entries {sorted(set(values) ^ names)} are unknown or missing")
-    if not isinstance(values["checkpoint"], str) or not isinstance(values["quality"], dict):
-        raise ValueError("checkpoint is no text, or quality no object")
+    if not isinstance(values["checkpoint"], str):
+        raise ValueError("checkpoint is no text")
+    if not isinstance(values["quality"], dict) or not isinstance(values["alarms"], dict):
+        raise ValueError("quality or alarms are no objects")
     levels, scores = _numbers(values["levels"]), _numbers(values["scores"])
     if not 2 <= len(levels) == len(scores) or any(np.diff(levels) <= 0) or any(np.diff(scores) < 0):
         raise ValueError("levels and scores are no rising curve")
     if not 0 <= scores[0] <= scores[-1] <= 1:
         raise ValueError("scores are outside 0 to 1")
-    score, alarm = _linear(values["score"]), _linear(values["alarm"])
-    return Calibration(values["checkpoint"], score, levels, scores, alarm, values["quality"])
+    alarms = {name: _linear(alarm) for name, alarm in values["alarms"].items()}
+    return Calibration(values["checkpoint"], _linear(values["score"]), levels, scores, alarms, values["quality"])
 
 
 def _linear(values: Any) -> Linear:

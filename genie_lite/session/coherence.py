@@ -48,8 +48,9 @@ class CoherenceMeter:
         self._second: list[float] = []
         self.curve: list[float] = []
         """Mean score of every full second of world time."""
-        self.alarms: list[float] = []
-        """When something disturbed the dream, in seconds of world time; only a calibrated meter notices."""
+        self.alarms: list[tuple[float, str]] = []
+        """When something disturbed the dream, in seconds of world time, and what kind of thing; only a calibrated meter
+        notices."""
 
     @property
     def score(self) -> float:
@@ -92,10 +93,10 @@ class CoherenceMeter:
         if self.calibration is None:
             self._now = by_hand(found)
             return
-        self._now, alarmed = self.calibration.judge(found)
-        if alarmed:
+        self._now, kind = self.calibration.judge(found), self.calibration.disturbed(found)
+        if kind is not None:
             if not self.alarm:
-                self.alarms.append(round(self._steps / STEPS_PER_SECOND, 2))
+                self.alarms.append((round(self._steps / STEPS_PER_SECOND, 2), kind))
             self._alarmed_at = self._steps
 
     @property
@@ -131,7 +132,7 @@ class CoherenceMeter:
             "worst_second": self.worst_second,
             "half_life_s": None if decay is None else round(decay[1], 1),
             "decay_start": None if decay is None else round(decay[0], 4),
-            "alarms_s": self.alarms,
+            "alarms": [{"at_s": at, "kind": kind} for at, kind in self.alarms],
             "curve": rounded,
             "signals": {name: round(value, 4) for name, value in self._found.items()},
             "quality": dict(self.calibration.quality) if self.calibration else None,

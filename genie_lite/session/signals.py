@@ -44,7 +44,18 @@ CHANGING = (
 )
 """Signals that are compared with those of the first two seconds."""
 
-JUMPY = ("fine", "middle", "agreement", "flicker", "latent", "seen_biome", "seen_hour", "brightness", "motion")
+JUMPY = (
+    "fine",
+    "middle",
+    "agreement",
+    "flicker",
+    "latent",
+    "latent_rough",
+    "seen_biome",
+    "seen_hour",
+    "brightness",
+    "motion",
+)
 """Signals whose sudden rise or fall says that something happened."""
 
 
@@ -53,6 +64,9 @@ YOUNG = 2.0
 
 FIELD, NEARBY = 1.2, 8.0
 """Radians, and metres, after which a view is another."""
+
+LEAK = 0.95
+"""What is kept, from step to step, of the sum of the metres that the eye went against what was asked."""
 
 STRAYED_TURN, STRAYED_WAY = 0.3, 4.0
 """Radians, and metres, of not going as asked after which little of the view that was meant is left."""
@@ -70,7 +84,7 @@ class Signals:
         self._meant: NDArray[np.float32] | None = None
         self._walked = self._turned = 0.0
         self._strayed = np.zeros(2)
-        self._astray = self._against = 0.0
+        self._astray = self._against = self._misturned = 0.0
         self._swapped = 0.0
         self._unknown: list[float] = []
         self._recent: dict[str, deque[float]] = {}
@@ -93,7 +107,7 @@ class Signals:
         found = self._path(frame) | self._picture(frame, last, action) | self._memory(frame) | _latent(frame)
         found |= self._seen(frame, asked or frame.conditions) | _wanted(asked or frame.conditions)
         found |= self._changes(found) | self._jumps(found)
-        self._against = 0.0
+        self._misturned = 0.0
         return found
 
     def _notice_event(self, meant: NDArray[np.float32], had: NDArray[np.float32]) -> None:
@@ -122,7 +136,8 @@ class Signals:
         size = float(np.hypot(*asked))
         backwards = max(0.0, -float(step @ asked) / size) if size > 0.1 else float(np.hypot(*step))
         self._astray += backwards
-        self._against = max(self._against, float(np.abs(wrong).max()), backwards)
+        self._against = LEAK * self._against + backwards
+        self._misturned = max(self._misturned, float(np.abs(wrong).max()))
 
     def _path(self, frame: Frame) -> dict[str, float]:
         return {
@@ -130,7 +145,7 @@ class Signals:
             "home": _overlap(self._home or frame.pose, frame.pose),
             "walked": math.log1p(self._walked), "turned": math.log1p(self._turned), "pitch": abs(frame.pose.pitch),
             "strayed": 1 - math.exp(-float(np.abs(self._strayed).sum()) / STRAYED_TURN - self._astray / STRAYED_WAY),
-            "against": self._against, "swapped": self._swapped,
+            "against": self._against, "misturned": self._misturned, "swapped": self._swapped,
         }  # fmt: skip
 
     def _picture(self, frame: Frame, last: Frame | None, action: Action | None) -> dict[str, float]:
