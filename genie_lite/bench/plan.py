@@ -27,13 +27,13 @@ class Plan:
     history: int = 96
     horizon: int = MINUTE
     horizon_no_memory: int = 10 * STEPS_PER_SECOND
-    every: int = 6
+    every: int = 12
     next_frames: int = 6
     pictures: int = 2
-    keys_worlds: int = 8
+    keys_worlds: int = 6
     key_steps: int = 12
     mirror: int = 4 * STEPS_PER_SECOND
-    trips: tuple[tuple[int, int], ...] = ((5, 8), (15, 3), (30, 2))
+    trips: tuple[tuple[int, int], ...] = ((5, 4), (15, 2), (30, 2))
     idle_worlds: int = 2
     minute: int = MINUTE
 
@@ -56,7 +56,7 @@ class Plan:
 
 
 QUICK = Plan(
-    episodes=4, horizon=10 * STEPS_PER_SECOND, horizon_no_memory=5 * STEPS_PER_SECOND, next_frames=3,
-    keys_worlds=2, mirror=36, trips=((5, 2),), idle_worlds=0,
+    episodes=4, horizon=10 * STEPS_PER_SECOND, horizon_no_memory=5 * STEPS_PER_SECOND, every=6,
+    next_frames=3, keys_worlds=2, mirror=36, trips=((5, 2),), idle_worlds=0,
 )  # fmt: skip
 """Two minutes on two cores; nobody stands idle for one of them."""
