@@ -20,7 +20,7 @@ class Plan:
 
     history: true frames a dream begins from; every: frames between two judged ones of a rollout; next_frames, pictures:
     instants of each world; mirror: frames of the way out of a mirror walk; trips: (seconds there and back, in how many
-    worlds); keys_worlds, idle_worlds: in how many worlds; minute: what the names with 60s mean.
+    worlds); keys_worlds, idle_worlds, films: in how many worlds; minute: what the names with 60s mean.
     """
 
     episodes: int = 8
@@ -28,13 +28,14 @@ class Plan:
     horizon: int = MINUTE
     horizon_no_memory: int = 10 * STEPS_PER_SECOND
     every: int = 12
-    next_frames: int = 6
+    next_frames: int = 5
     pictures: int = 2
-    keys_worlds: int = 6
+    keys_worlds: int = 4
     key_steps: int = 12
-    mirror: int = 4 * STEPS_PER_SECOND
+    mirror: int = 3 * STEPS_PER_SECOND
     trips: tuple[tuple[int, int], ...] = ((5, 4), (15, 2), (30, 2))
     idle_worlds: int = 2
+    films: int = 4
     minute: int = MINUTE
 
     def with_episodes(self, episodes: int) -> Plan:
