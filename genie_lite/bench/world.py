@@ -70,7 +70,7 @@ class Found:
 
 
 def measure_world(number: int, plan: Plan, tools: Instruments, out: Path, tick: Tick) -> Found:
-    """The whole plan for held-out world `number`; leaves a video of truth and dream in `out`. Raises OutputError."""
+    """The whole plan for held-out world `number`; may leave a video of truth and dream in `out`. Raises OutputError."""
     steps = plan.history + plan.horizon
     pictures = [plan.history + k * plan.horizon // plan.pictures for k in range(plan.pictures)]
     truth = record(tools.world, number, steps, pictures)
@@ -108,7 +108,8 @@ def _walks(found: Found, truth: Truth, plan: Plan, tools: Instruments, out: Path
     _compare_ends(found, truth, plan, {"": (walked.film, seen["memory"]), "_truth": (after, seen["truth"])}, judge)
     _cut_clips(found, truth, plan, tools, seen, len(forgetful.film))
     found.moments = _moments(truth, walked.film, plan)
-    save_film(after, walked.film, out / f"truth_and_dream_{found.number}_{found.name}.mp4")
+    if found.number < plan.films:
+        save_film(after, walked.film, out / f"truth_and_dream_{found.number}_{found.name}.mp4")
 
 
 def _at_horizons(found: Found, walks: dict[str, Walk]) -> None:
