@@ -115,7 +115,7 @@ def test_the_command_dreams_fits_tests_and_goes_on(
     options = meter.Options("counting", checkpoint, 16, "eager", "fp32", 1, tmp_path)
     assert meter.main(options) == 0
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert line["bench"] == "meter" and line["worlds"] == 8 and line["seconds"] > 8
+    assert line["bench"] == "meter" and line["worlds"] == 16 and line["seconds"] > 16
     for name in ("spearman", "calibration_error", "noticed", "false_alarms", "spearman_clean_by_time_alone"):
         assert -1 <= line[name] <= 1
     fitted = read_calibration(checkpoint, line["checkpoint"])
