@@ -16,7 +16,7 @@ from tiny import with_examples
 
 from genie_lite.actions import IDLE, Action
 from genie_lite.bench.coherence import Options, main
-from genie_lite.bench.control import Readings, accuracy, opposite_keys, read_back
+from genie_lite.bench.control import accuracy, opposite_keys, read_back
 from genie_lite.bench.distortions import blurred
 from genie_lite.bench.drift import drift, sharpness_ratio
 from genie_lite.bench.frechet import FEWEST, between, frechet
@@ -39,7 +39,7 @@ from genie_lite.errors import CheckpointError, RenderError, UsageError
 from genie_lite.model.autoencoder import AutoencoderConfig
 from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, load_model, save_part
 from genie_lite.model.first_frame import FirstFrameConfig
-from genie_lite.model.judge import Judge, JudgeNet, save_judge
+from genie_lite.model.judge import KEYS, Judge, JudgeNet, save_judge
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import SpatialMemory, clamp_thumbnail
 from genie_lite.model.motion import MotionConfig
@@ -304,9 +304,10 @@ def test_keys_read_back_are_counted_by_key() -> None:
     found = read_back(judge, observed, [Action(forward=1), Action(turn=1), Action(forward=1)])
     scores = (found + found).scores()
     assert scores["forward"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "pressed": 4}
-    assert scores["turn_right"]["f1"] == 0 and set(scores) == {"forward", "turn_right"} and found.f1 == 0.25
-    nothing = np.zeros(10, np.int64)
-    assert Readings(nothing, nothing, nothing).f1 is None
+    assert scores["turn_right"]["f1"] == 0 and set(scores) == {"forward", "turn_right"}
+    assert found.f1(KEYS) is None, "too few presses"
+    often = sum([found] * 24, found)
+    assert often.f1(KEYS) == 0.25 and often.f1({"forward", "jump"}) == 0.5 and often.f1({"jump"}) is None
 
 
 def test_the_half_life_is_when_half_of_an_unrelated_frames_excess_is_reached() -> None:

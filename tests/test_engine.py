@@ -15,7 +15,8 @@ from tiny import shaken, tiny_model
 from genie_lite.actions import IDLE, Action
 from genie_lite.camera import Pose
 from genie_lite.conditions import biome
-from genie_lite.engine.dream import MEMORY_SLOTS, TURNING, DreamEngine, EngineOptions
+from genie_lite.engine.album import SLOTS
+from genie_lite.engine.dream import TURNING, DreamEngine, EngineOptions
 from genie_lite.engine.protocol import Frame
 from genie_lite.engine.runtime import compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import CheckpointError, ImageError, UsageError
@@ -262,7 +263,7 @@ def test_what_the_eye_may_see_next_is_imagined_and_remembered(make: MakeEngine) 
     engine._motion = lambda *inputs: torch.zeros(1, 3)
     for _ in range(4 * (STEPS + 2)):
         engine.step(IDLE)
-    memory = engine._memory
+    memory = engine._album.memory
     known = sorted((round(float(pose[1])), round(float(pose[3]), 2)) for pose in memory.poses[memory.worth > 0])
     assert known == [(0, -round(ASIDE, 2)), (0, 0.0), (0, round(ASIDE, 2)), (AHEAD, 0.0)]
     assert len(memory.views[memory.worth > 0].flatten(1).unique(dim=0)) == 4
@@ -273,11 +274,11 @@ def test_memory_keeps_its_size_over_hundreds_of_views(make: MakeEngine) -> None:
     engine.reset(biome("meadow"), 0)
     # Two metres a step: every frame shows something new.
     engine._motion = lambda *inputs: torch.tensor([[12.0, 0.0, 0.0]])
-    views = engine._memory.views
-    for _ in range(MEMORY_SLOTS + 50):
+    views = engine._album.memory.views
+    for _ in range(SLOTS + 50):
         frame = engine.step(Action(forward=1))
-    assert engine._memory.views is views and views.shape[1] == MEMORY_SLOTS
-    assert bool((engine._memory.worth > 0).all())
+    assert engine._album.memory.views is views and views.shape[1] == SLOTS
+    assert bool((engine._album.memory.worth > 0).all())
     assert np.isfinite(frame.latent).all() and frame.pose.y > 500
 
 
@@ -298,15 +299,15 @@ def test_another_land_leaves_what_is_remembered_unless_it_comes_everywhere(make:
     engine.reset(biome("meadow"), 3)
     for _ in range(4):
         engine.step(Action(forward=1))
-    seen = int((engine._memory.worth > 0).sum())
+    seen = int((engine._album.memory.worth > 0).sum())
     engine.set_conditions(biome("snow"))
     engine.step(IDLE)
-    assert int((engine._memory.worth > 0).sum()) >= seen > 0
+    assert int((engine._album.memory.worth > 0).sum()) >= seen > 0
     engine.set_conditions(biome("snow"), everywhere=True)
-    assert not (engine._memory.worth > 0).any()
+    assert not (engine._album.memory.worth > 0).any()
     for _ in range(TURNING - 1):
         engine.step(IDLE)
-    worth = engine._memory.worth[engine._memory.worth > 0]
+    worth = engine._album.memory.worth[engine._album.memory.worth > 0]
     assert worth.tolist() == [pytest.approx(0.75)], "the view as it shall be, and nothing else"
 
 

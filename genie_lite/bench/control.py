@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genie_lite.actions import IDLE, Action
+from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
 from genie_lite.bench.heldout import Truth, branch
 from genie_lite.bench.metrics import flow, psnr
 from genie_lite.bench.plan import Plan, Tick
@@ -76,10 +76,10 @@ class Readings:
                 }
         return found
 
-    @property
-    def f1(self) -> float | None:
-        """The mean F1 over the keys that were pressed; None if none was."""
-        scores = [score["f1"] for score in self.scores().values()]
+    def f1(self, readable: Container[str]) -> float | None:
+        """The mean F1 over the keys that can be read and were pressed for a second at least; None if none was."""
+        pressed = self.scores().items()
+        scores = [score["f1"] for key, score in pressed if key in readable and score["pressed"] >= STEPS_PER_SECOND]
         return float(np.mean(scores)) if scores else None
 
 

@@ -71,6 +71,7 @@ def _half_life(panel: Any, summary: Summary) -> None:
     if unrelated is None:
         return
     half = (unrelated + float(summary.curves["autoencoder"]["distance"][1].mean())) / 2
+    panel.set_ylim(0, max(1.15 * unrelated, panel.get_ylim()[1]))
     for level, name in ((unrelated, "unrelated frame"), (half, "half of that")):
         panel.axhline(level, color="black", linewidth=0.8, linestyle="--")
         panel.annotate(name, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
@@ -80,6 +81,8 @@ def _half_life(panel: Any, summary: Summary) -> None:
 
 
 def _idle(panel: Any, summary: Summary) -> None:
+    if not len(summary.idle):
+        panel.set_axis_off()
     for row in summary.idle:
         panel.plot(np.arange(1, len(row) + 1), row, color="#4c78a8", linewidth=1)
     what = "distance from the first frame, by world" if len(summary.idle) else "not measured"
@@ -95,7 +98,8 @@ def _keys(panel: Any, summary: Summary) -> None:
     for offset, (series, colour) in enumerate((("truth", "#9d9d9d"), ("memory", "#4c78a8"))):
         heights = [scores[series].get(name, {}).get("f1", 0.0) for name in names]
         panel.bar(place + 0.4 * offset - 0.2, heights, 0.4, color=colour, label={"memory": "dream"}.get(series, series))
-    panel.set_xticks(place, [name.replace("_", "\n") for name in names], fontsize=8)
+    labels = [name if name in summary.readable else f"({name})" for name in names]
+    panel.set_xticks(place, [label.replace("_", "\n") for label in labels], fontsize=8)
     panel.set(title="keys read back from the picture, F1", ylim=(0, 1))
     panel.legend(fontsize=8)
 

@@ -56,7 +56,7 @@ class Plan:
 
 
 QUICK = Plan(
-    episodes=4, horizon=10 * STEPS_PER_SECOND, horizon_no_memory=3 * STEPS_PER_SECOND, next_frames=4,
-    keys_worlds=2, mirror=2 * STEPS_PER_SECOND, trips=((5, 2),), idle_worlds=0,
+    episodes=4, horizon=10 * STEPS_PER_SECOND, horizon_no_memory=5 * STEPS_PER_SECOND, next_frames=3,
+    keys_worlds=2, mirror=36, trips=((5, 2),), idle_worlds=0,
 )  # fmt: skip
 """Two minutes on two cores; nobody stands idle for one of them."""

@@ -75,14 +75,16 @@ def _order(name: str) -> tuple[bool, int]:
 
 def _keys_table(summary: Summary) -> Table:
     """Keys read back from the dream, and from the truth, which says how well the reader reads."""
-    table = Table(title="keys read back: precision / recall / F1")
+    caption = "in brackets: hardly to be read off true frames either, and not counted"
+    table = Table(title="keys read back: precision / recall / F1", caption=caption)
     table.add_column("key")
     scores = {series: readings.scores() for series, readings in summary.readings.items()}
     for series in scores:
         table.add_column(series, justify="right")
     for key in dict.fromkeys(key for found in scores.values() for key in found):
         cells = (found.get(key) for found in scores.values())
-        table.add_row(key, *(f"{c['precision']:.2f} / {c['recall']:.2f} / {c['f1']:.2f}" if c else "-" for c in cells))
+        name = key if key in summary.readable else f"({key})"
+        table.add_row(name, *(f"{c['precision']:.2f} / {c['recall']:.2f} / {c['f1']:.2f}" if c else "-" for c in cells))
     return table
 
 

@@ -80,21 +80,22 @@ def main(options: Options) -> int:
         suffix = "" if memory else "_no_memory"
         save_sheet(minute(engine(memory=memory), walking=name == "walk"), out / f"{name}_60s{suffix}.png")
 
-    def draw_words(name: str, make: Callable[[DreamEngine], Image.Image]) -> None:
-        _write(make(engine()), prepare_folder(out / "sheets") / f"{name}.webp", quality=88)
-
     draw: dict[str, list[Callable[[], None]]] = {
         "first_frames": [lambda: save_sheet(first_frames(engine()), out / "first_frames.png")],
         "film": [lambda: save_film(engine("720p"), out / "walk.webp")],
         "decoder": [lambda: save_sheet(decoder(checkpoint, options.world or "landscape"), out / "decoder_720p.png")],
         "beside": [lambda: film_beside((engine(), engine(memory=False)), options.world or "landscape", out)],
     }
-    for words, make in (
-        ("prompts", word_sheets.prompts),
-        ("events", word_sheets.events),
-        ("pictures", partial(word_sheets.pictures, folder=options.pictures)),
-    ):
-        draw[words] = [partial(draw_words, words, make)]
+    drawn: dict[str, Callable[[DreamEngine], Image.Image]] = {
+        "prompts": word_sheets.prompts,
+        "events": word_sheets.events,
+        "pictures": partial(word_sheets.pictures, folder=options.pictures),
+    }
+
+    def draw_words(name: str) -> None:
+        _write(drawn[name](engine()), prepare_folder(out / "sheets") / f"{name}.webp", quality=88)
+
+    draw |= {name: [partial(draw_words, name)] for name in drawn}
     for name in ("idle", "walk"):
         draw[name] = [partial(draw_minute, name, memory) for memory in (True, False)]
     work = [job for name in options.only for job in draw[name]]

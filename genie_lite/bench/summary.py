@@ -25,14 +25,15 @@ Array = NDArray[np.float64]
 class Summary:
     """Everything that is told. samples: name -> one number for each world that gave it; curves: series -> metric ->
     (seconds (K,), values (worlds, K)); single: numbers of all worlds together, None where not measured; keys: opposite
-    keys by name; readings: keys read back by series; idle: (worlds, seconds), empty if not measured; distortions: the
-    judge's distance by strength, empty for a single world."""
+    keys by name; readings: keys read back by series; readable: those that count in controllability_f1; idle: (worlds,
+    seconds), empty if not measured; distortions: the judge's distance by strength, empty for a single world."""
 
     samples: dict[str, list[float]]
     curves: dict[str, dict[str, tuple[Array, Array]]]
     single: dict[str, float | None]
     keys: dict[str, float | None]
     readings: dict[str, Readings]
+    readable: frozenset[str]
     idle: Array
     distortions: dict[str, list[float]]
 
@@ -52,6 +53,7 @@ class Summary:
             "samples": self.samples,
             "curves": curves,
             "keys_read_back": read,
+            "readable_keys": sorted(self.readable),
             "idle_distance": [_plain(row) for row in self.idle],
             "judge_on_distortions": distortions if self.distortions else None,
         }
@@ -70,21 +72,22 @@ def summarise(worlds: Sequence[Found], judge: Judge) -> Summary:
     single["opposite_key_accuracy"], by_key = accuracy(tried)
     readings = {series: reduce(add, (found.readings[series] for found in worlds)) for series in worlds[0].readings}
     for series, suffix in (("memory", ""), ("no memory", "_no_memory"), ("truth", "_truth")):
-        single[f"controllability_f1{suffix}"] = readings[series].f1
+        single[f"controllability_f1{suffix}"] = readings[series].f1(judge.readable)
     idle = [found.idle for found in worlds if found.idle is not None]
     distortions = {}
     if len(probes) > 1:
         some = np.concatenate([frames[::3] for frames in probes])
         other = np.concatenate([frames[::3] for frames in (*probes[1:], probes[0])])
         distortions = ordering(judge, some, other)
-    samples = _samples(worlds)
-    return Summary(samples, curves, single, by_key, readings, np.array(idle), distortions)
+    samples = _samples(worlds, judge)
+    return Summary(samples, curves, single, by_key, readings, judge.readable, np.array(idle), distortions)
 
 
-def _samples(worlds: Iterable[Found]) -> dict[str, list[float]]:
+def _samples(worlds: Iterable[Found], judge: Judge) -> dict[str, list[float]]:
     samples: dict[str, list[float]] = {}
     for found in worlds:
-        by_world = {f"keys_f1_by_world_{series.replace(' ', '_')}": r.f1 for series, r in found.readings.items()}
+        readings = {series.replace(" ", "_"): read.f1(judge.readable) for series, read in found.readings.items()}
+        by_world = {f"keys_f1_by_world_{series}": f1 for series, f1 in readings.items()}
         numbers = found.numbers | {name: f1 for name, f1 in by_world.items() if f1 is not None}
         for name, value in numbers.items():
             samples.setdefault(name, []).append(value)

@@ -29,6 +29,7 @@ from genie_lite.bench.rollouts import (
     walk,
 )
 from genie_lite.bench.subject import Dream
+from genie_lite.conditions import BIOMES
 from genie_lite.model.autoencoder import Autoencoder
 from genie_lite.model.judge import Judge, Observed
 from genie_lite.recording.video import VideoWriter
@@ -74,8 +75,7 @@ def measure_world(number: int, plan: Plan, tools: Instruments, out: Path, tick: 
     pictures = [plan.history + k * plan.horizon // plan.pictures for k in range(plan.pictures)]
     truth = record(tools.world, number, steps, pictures)
     tick(steps // 4)
-    biome = max(zip(truth.start.biomes, truth.start.to_dict(), strict=False))[1]
-    found = Found(number, biome)
+    found = Found(number, BIOMES[int(np.argmax(truth.start.biomes))])
     found.probes = truth.frames[np.linspace(plan.history, steps - 1, PROBES).astype(int)]
     found.numbers |= pictures_720p(tools.autoencoder, truth)
     _walks(found, truth, plan, tools, out, tick)

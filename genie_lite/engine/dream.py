@@ -22,6 +22,7 @@ from torch.nn import functional
 from genie_lite.actions import Action
 from genie_lite.camera import Pose
 from genie_lite.conditions import Conditions
+from genie_lite.engine.album import Album
 from genie_lite.engine.painter import Painters
 from genie_lite.engine.protocol import SEEN_EVERY, EngineInfo, Frame, Look, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
@@ -32,7 +33,7 @@ from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
 from genie_lite.model.familiar import STRANGE, Familiar
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
-from genie_lite.model.memory import DREAMED, SpatialMemory, clamp_thumbnail, empty_hint
+from genie_lite.model.memory import DREAMED, clamp_thumbnail, empty_hint
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import Prior
 from genie_lite.model.relight import Relight
@@ -40,7 +41,6 @@ from genie_lite.model.sampler import sample, seeded_noise
 from genie_lite.pictures import as_frame
 from genie_lite.timing import Stopwatch
 
-MEMORY_SLOTS = 256
 FRAME_BUDGET_MS = 36.0
 """What `--quality auto` lets a step cost, so that drawing the window still fits into 1/24 s."""
 
@@ -237,7 +237,7 @@ class DreamEngine:
         A view that is just being imagined is begun anew there.
         """
         other = copy(self)
-        other._memory = deepcopy(self._memory)
+        other._album = deepcopy(self._album)
         other._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
         return other
 
@@ -264,9 +264,8 @@ class DreamEngine:
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
         self._prior, self._hint, self._began, self._settled_from = None, None, self._index, 0
-        self._memory = SpatialMemory(1, MEMORY_SLOTS, context.device)
+        self._album = Album(context.device)
         self._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
-        self._stored, self._stored_pose = 0, torch.full((1, 5), torch.inf, dtype=torch.float64)
         watch = Stopwatch()
         with watch.stage("decode"):
             self._thumb = self._thumbnail_of(self._latent, pose)
@@ -302,10 +301,10 @@ class DreamEngine:
         """
         drawing = None
         if self._options.memory:
-            if self._index >= self._settled_from and self._is_new(self._pose):
-                self._remember(self._thumb, self._pose, 1.0 if self._index - self._began == 1 else DREAMED)
+            if self._index >= self._settled_from and self._album.is_new(self._pose):
+                self._album.keep(self._thumb, self._pose, 1.0 if self._index - self._began == 1 else DREAMED)
             drawing = self._beside.submit(self._imagine)
-        return self._memory.hint(self._thumb, self._pose, target), drawing
+        return self._album.memory.hint(self._thumb, self._pose, target), drawing
 
     @torch.inference_mode()
     def _imagine(self) -> ImaginedView | None:
@@ -314,11 +313,11 @@ class DreamEngine:
         if self._index < self._settled_from and not self._imagination.drawing:
             return None
         noise = seeded_noise(self._seed, IMAGINED + self._index)
-        return self._imagination.step(self._memory, self._thumb, self._pose, _row(self._conditions), noise)
+        return self._imagination.step(self._album.memory, self._thumb, self._pose, _row(self._conditions), noise)
 
     def _keep_imagined(self, view: ImaginedView | None) -> None:
         if view:
-            self._store(self._thumbnail_of(*view), view[1], IMAGINED_WORTH)
+            self._album.keep(self._thumbnail_of(*view), view[1], IMAGINED_WORTH)
 
     def _relight(self, before: Conditions, after: Conditions) -> None:
         """Puts what is in view and in memory into another light."""
@@ -332,45 +331,27 @@ class DreamEngine:
             self._context = context.clamp(-LATENT_BOUND, LATENT_BOUND)
             self._latent = self._context[:, -LATENT_CHANNELS:]
             self._thumb = self._thumbnail_of(self._latent, self._pose)
-            self._memory.relight(gain)
+            self._album.memory.relight(gain)
 
     def _turn_into(self, conditions: Conditions) -> None:
         """Forgets every view, and begins to draw this one anew under other conditions."""
-        self._memory.forget()
+        self._album.memory.forget()
         if self._options.memory and self._conditions is not None:
             change = self._model.first_frame.recolour(_row(self._conditions), _row(conditions))
             noise = seeded_noise(self._seed, IMAGINED + self._index)
             self._imagination.redraw(self._latent + change, self._pose, _row(conditions), noise)
             self._settled_from = self._index + TURNING
 
-    def _is_new(self, pose: Tensor) -> bool:
-        """Whether a frame from this pose shows something that the last remembered one does not."""
-        moved = (pose - self._stored_pose).abs()
-        return bool((moved[:, :3].norm() > 1.0) | (moved[:, 3:].max() > 0.25))
-
     def _remember_past(self, frames: NDArray[np.uint8], path: Tensor) -> None:
         """Stores what play would have stored of true frames (T, 144, 256, 3) on their path (T 1 5)."""
-        kept = []
-        for index, pose in enumerate(path):
-            if self._is_new(pose):
-                self._stored_pose = pose
-                kept.append(index)
+        kept = [index for index, pose in enumerate(path) if self._album.is_new(pose)]
         with torch.inference_mode():
             for latent, index in zip(self._encode(frames[kept]) if kept else (), kept, strict=True):
-                self._remember(self._thumbnail_of(latent[None], path[index]), path[index])
+                self._album.keep(self._thumbnail_of(latent[None], path[index]), path[index])
 
     def _thumbnail_of(self, latent: Tensor, pose: Tensor) -> Tensor:
         """The RGB-D thumbnail (1 4 72 128) of a latent seen from a pose (1 5)."""
         return clamp_thumbnail(self._thumbnail(latent, pose[:, 4:5].float()))
-
-    def _remember(self, thumbnail: Tensor, pose: Tensor, worth: float = 1.0) -> None:
-        self._store(thumbnail, pose, worth)
-        self._stored_pose = pose
-
-    def _store(self, thumbnail: Tensor, pose: Tensor, worth: float = 1.0) -> None:
-        slot = torch.tensor([self._stored % MEMORY_SLOTS])
-        self._memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
-        self._stored += 1
 
     def _dream(self, action: Tensor, motion: Tensor, pose: Tensor, hint: Tensor) -> Tensor:
         assert self._conditions is not None

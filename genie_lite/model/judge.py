@@ -61,6 +61,9 @@ KEYS = ("forward", "back", "right", "left", "turn_right", "turn_left", "look_up"
 PRESSED = 0.25
 """An axis counts as a pressed key from here on."""
 
+READABLE = 0.5
+"""Held-out F1 from which on a key counts as readable."""
+
 CLIP_DIM = 24
 CLIP_RAW = 2 * (SEEN_DIM + MOTION_DIM)
 BATCH = 2
@@ -166,6 +169,13 @@ class Judge:
 
     net: JudgeNet
     made: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def readable(self) -> frozenset[str]:
+        """The keys that it reads well enough off held-out true frames to say anything about a dream; all of them if
+        that was never measured."""
+        held_out = self.made.get("held_out", {}).get("keys_f1")
+        return frozenset(KEYS if held_out is None else (key for key, f1 in held_out.items() if f1 >= READABLE))
 
     def distance(self, one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Perceptual distance of pictures, uint8 (N, 144, 256, 3) each -> (N,): 0 for equal ones, 1.0 the mean between

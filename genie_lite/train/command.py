@@ -34,7 +34,7 @@ class Options:
     part: Positional[Choice] = "all"
     """Which part; `all` trains them in this order, each on its share of the budget. Frame, thumbnail and
     pictures are heads of the autoencoder, trained on its finished latents. The judge, which measures dreams and is no
-    part of the model, is trained by itself and needs 15 minutes."""
+    part of the model, is trained by itself and needs half an hour."""
     data: Path = Path("data/landscape")
     """Episodes made by `genie-lite collect` (train and validation splits)."""
     out: Path = Path("runs/landscape")
