@@ -75,9 +75,7 @@ def course(seed: int, harm: str | None) -> Course:
     signals = Signals()
     found = [(frame.index, signals.update(frame, *asked)) for frame, *asked in walk(seed, harm)]
     rows = [row for index, row in found if row is not None and (harm is None or index >= HARM_AT)]
-    return Course(
-        seed, True, None if harm == "flat" else harm, rows, np.full(len(rows), 0.9 if harm is None else 0.2)
-    )
+    return Course(seed, True, None if harm == "flat" else harm, rows, np.full(len(rows), 0.9 if harm is None else 0.2))
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from genie_lite.session.calibration import BOUND, Calibration, Linear
 from genie_lite.session.signals import JUDGED_PER_SECOND
 
 SCORE_SIGNALS = (
-    "young", "home", "pitch", "day", "fog", "latent_rough", "agreement_first", "seen_biome_lasting",
-    "seen_hour_lasting", "seen_weather_lasting", "saturation_change_lasting", "palette_change_lasting",
-    "contrast_change_lasting", "coarse_change_lasting", "fine_lasting", "coarse_lasting",
+    "young", "home", "pitch", "day", "motion", "latent_rough", "agreement_first", "brightness_change",
+    "seen_biome_lasting", "seen_weather_lasting", "saturation_change_lasting", "palette_change_lasting",
+    "contrast_change_lasting", "fine_lasting", "coarse_lasting",
 )  # fmt: skip
 """What the score of an undisturbed dream rests on."""
 
