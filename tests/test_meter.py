@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,8 @@ from genie_lite.actions import Action
 from genie_lite.bench import meter, trials
 from genie_lite.bench.trials import SABOTAGES, Trial, frames_of, load_trial, opposite, roll_out, save_trial
 from genie_lite.engine.dream import DreamEngine, EngineOptions
-from genie_lite.errors import OutputError, UsageError
+from genie_lite.errors import GenieLiteError, OutputError, UsageError
+from genie_lite.model import judge
 from genie_lite.model.checkpoint import PARTS, save_part
 from genie_lite.session.calibration import read_calibration
 from genie_lite.session.signals import JUDGED_EVERY
@@ -110,18 +112,19 @@ def test_the_command_dreams_fits_tests_and_goes_on(
     def distance(one: Any, other: Any) -> Any:
         return np.abs(one.astype(np.float32) - other).mean((1, 2, 3)) / 128
 
-    judge = pytest.importorskip("genie_lite.model.judge")
     monkeypatch.setattr(judge, "load_judge", lambda folder: SimpleNamespace(distance=distance))
-    options = meter.Options("counting", checkpoint, 16, "eager", "fp32", 1, tmp_path)
+    options = meter.Options("counting", checkpoint, 16, False, "eager", "fp32", 1, tmp_path)
     assert meter.main(options) == 0
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert line["bench"] == "meter" and line["worlds"] == 8 and line["seconds"] > 8
+    assert line["bench"] == "meter" and line["worlds"] == 16 and line["seconds"] > 16
     for name in ("spearman", "calibration_error", "noticed", "false_alarms", "spearman_clean_by_time_alone"):
         assert -1 <= line[name] <= 1
     fitted = read_calibration(checkpoint, line["checkpoint"])
     assert fitted is not None and fitted.quality["spearman"] == line["spearman"]
     monkeypatch.setattr(trials, "roll_out", lambda *_: pytest.fail("dreamed again"))
-    assert meter.main(options) == 0
+    assert meter.main(replace(options, trials=20, only_fit=True)) == 0
+    with pytest.raises(GenieLiteError, match="without --only-fit"):
+        meter.main(replace(options, only_fit=True, out=tmp_path / "empty"))
 
 
 def test_bad_wishes_are_refused() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,14 @@ from genie_lite.session.calibration import BOUND, Calibration, Linear
 from genie_lite.session.signals import JUDGED_PER_SECOND
 
 SCORE_SIGNALS = (
-    "young", "home", "pitch", "swapped", "strayed", "day", "vegetation", "seen_biome", "seen_hour", "seen_weather",
-    "latent_rough", "fine", "coarse", "saturation_change", "palette_change",
+    "young", "home", "pitch", "day", "motion", "latent_rough", "agreement_first", "brightness_change",
+    "seen_biome_lasting", "seen_weather_lasting", "saturation_change_lasting", "palette_change_lasting",
+    "contrast_change_lasting", "fine_lasting", "coarse_lasting",
 )  # fmt: skip
-"""What the score may rest on."""
+"""What the score of an undisturbed dream rests on."""
+
+HARM_SIGNALS = ("swapped", "strayed", "shimmer")
+"""What lowers it when something has disturbed the dream; near 0 where nothing has."""
 
 ALARM_SIGNALS = {
     "noise": ("fine_jump", "middle_jump", "flicker_jump", "latent_rough_jump", "agreement_jump"),
@@ -28,10 +32,12 @@ ALARM_SIGNALS = {
 OWN_WORD = ("misturned", "against", "swapped")
 """Those of them that rest on the engine's own word for where it went and what it was asked for."""
 
-RIDGE = 200.0
+RIDGE = 400.0
 """Strength of the pull towards small weights, in rows: a minute of dream is 240 of them, all of one world."""
 
+FOLDS = 10
 KNOTS = 12
+TILT = 0.1
 FALSE_ALARMS = 0.002
 """The share of clean judged frames for which each kind of alarm may ring."""
 
@@ -65,14 +71,29 @@ def fit(courses: Sequence[Course], checkpoint: str) -> Calibration:
 
 
 def fit_score(courses: Sequence[Course]) -> Linear:
-    """Ridge regression of the true score on the signals."""
-    rows = [row for course in courses for row in course.signals]
-    true = np.concatenate([course.score for course in courses])
+    """Ridge regression of the true score on the signals: first of the clean courses, then of what harm takes away."""
+    clean = [course for course in courses if course.harm is None]
+    rows, true = _rows(clean)
     mean, scale = _moments(rows, SCORE_SIGNALS)
-    x = _matrix(rows, SCORE_SIGNALS, mean, scale)
     bias = float(true.mean())
-    weights = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (true - bias))
-    return Linear(SCORE_SIGNALS, tuple(mean.tolist()), tuple(scale.tolist()), tuple(weights.tolist()), bias)
+    weights = _ridge(_matrix(rows, SCORE_SIGNALS, mean, scale), true - bias, RIDGE)
+    rows, true = _rows(courses)
+    left = true - bias - _matrix(rows, SCORE_SIGNALS, mean, scale) @ weights
+    none = np.zeros(len(HARM_SIGNALS))
+    harm = np.maximum(0.02, np.sqrt(np.array([[row.get(n, 0.0) ** 2 for n in HARM_SIGNALS] for row in rows]).mean(0)))
+    lost = np.minimum(0.0, _ridge(_matrix(rows, HARM_SIGNALS, none, harm), left, RIDGE / 10))
+    parts = ((mean, none), (scale, harm), (weights, lost))
+    middle, spread, all_weights = (tuple(np.concatenate(part).tolist()) for part in parts)
+    return Linear(SCORE_SIGNALS + HARM_SIGNALS, middle, spread, all_weights, bias)
+
+
+def _rows(courses: Sequence[Course]) -> tuple[list[dict[str, float]], Array]:
+    return [row for c in courses for row in c.signals], np.concatenate([c.score for c in courses])
+
+
+def _ridge(x: Array, y: Array, strength: float) -> Array:
+    weights: Array = np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y)
+    return weights
 
 
 def _left_out(courses: Sequence[Course], world: int) -> Array:
@@ -130,14 +151,18 @@ def _matrix(rows: Sequence[dict[str, float]], names: Sequence[str], mean: Array,
 
 def rising(estimated: Array, true: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The rising curve from estimate to truth, as KNOTS points: isotonic regression of means over equal shares."""
-    order = np.argsort(estimated)
-    shares = [part for part in np.array_split(order, KNOTS) if len(part)]
-    levels = [float(estimated[part].mean()) for part in shares]
-    scores = isotonic([float(true[part].mean()) for part in shares]).clip(0, 1)
-    kept = [i for i in range(len(levels)) if i == 0 or levels[i] > levels[i - 1] + 1e-6]
-    if len(kept) < 2:
-        levels, scores, kept = [levels[0], levels[0] + 1], np.repeat(scores[:1], 2), [0, 1]
-    return tuple(levels[i] for i in kept), tuple(float(scores[i]) for i in kept)
+    shares: list[NDArray[np.int64]] = []
+    for part in np.array_split(np.argsort(estimated), KNOTS):
+        if shares and len(part) and estimated[part].mean() <= estimated[shares[-1]].mean() + 1e-6:
+            shares[-1] = np.concatenate([shares[-1], part])
+        elif len(part):
+            shares.append(part)
+    levels = np.array([estimated[part].mean() for part in shares])
+    # Nowhere quite flat, so that it never makes equal what the signals tell apart.
+    scores = isotonic([float(true[part].mean()) for part in shares]) + TILT * (levels - levels.mean())
+    if len(levels) == 1:
+        levels, scores = np.array([levels[0], levels[0] + 1]), np.repeat(scores, 2)
+    return tuple(levels.tolist()), tuple(scores.clip(0, 1).tolist())
 
 
 def isotonic(values: Iterable[float]) -> Array:
@@ -151,42 +176,70 @@ def isotonic(values: Iterable[float]) -> Array:
     return np.concatenate([np.full(int(n), value) for value, n in pools])
 
 
-def quality(
-    calibration: Calibration, courses: Sequence[Course], by_picture: Mapping[str, Linear] | None = None
-) -> dict[str, Any]:
-    """How good a meter is on courses that it was not fitted on, by second; see the names. Plain numbers."""
-    clean = [course for course in courses if course.harm is None]
-    told: dict[str, Any] = {"worlds": len({course.world for course in courses}), "seconds": 0}
-    everywhere, true = _seconds(courses, calibration.judge)
-    undisturbed, true_undisturbed = _seconds(clean, calibration.judge)
-    by_time, _ = _seconds(clean, lambda row: -row["time"])
-    told["seconds"] = len(true)
-    told["spearman"] = spearman(everywhere, true)
-    told["spearman_clean"] = spearman(undisturbed, true_undisturbed)
-    told["spearman_clean_by_time_alone"] = spearman(by_time, true_undisturbed)
-    told["calibration_error"] = calibration_error(everywhere, true)
-    told["calibration_error_clean"] = calibration_error(undisturbed, true_undisturbed)
-    told |= alarms(calibration.alarms, courses)
-    if by_picture is not None:
-        told |= {f"{name}_by_picture_alone": value for name, value in alarms(by_picture, courses).items()}
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a meter says of a course: estimated, float64 (J,), the score; rung, bool (J,), whether an alarm rings;
+    rung_by_picture, the same for alarms that do without the engine's own word."""
+
+    course: Course
+    estimated: Array
+    rung: NDArray[np.bool_]
+    rung_by_picture: NDArray[np.bool_]
+
+
+def judge(calibration: Calibration, by_picture: Mapping[str, Linear], course: Course) -> Judged:
+    """A course as a meter sees it."""
+    rows = course.signals
+    rung, seen = (
+        np.array([any(alarm(row) > 0 for alarm in alarms.values()) for row in rows])
+        for alarms in (calibration.alarms, by_picture)
+    )
+    return Judged(course, np.array([calibration.judge(row) for row in rows]), rung, seen)
+
+
+def cross_validated(courses: Sequence[Course]) -> list[Judged]:
+    """Every course judged by a meter that was fitted without its world, a tenth of the worlds at a time."""
+    found = []
+    for fold in range(FOLDS):
+        others = [course for course in courses if course.world % FOLDS != fold]
+        own = [course for course in courses if course.world % FOLDS == fold]
+        if own:
+            fitted, by_picture = fit(others, ""), fit_alarms(others, without=OWN_WORD)
+            found += [judge(fitted, by_picture, course) for course in own]
+    return found
+
+
+def quality(judged: Sequence[Judged]) -> dict[str, Any]:
+    """How good a meter is, by second; see the names. Plain numbers. A long dream is one of 20 s and more."""
+    clean = [one for one in judged if one.course.harm is None]
+    long = [one for one in clean if len(one.estimated) >= 20 * JUDGED_PER_SECOND]
+    estimated, true = _seconds(judged)
+    told: dict[str, Any] = {"worlds": len({one.course.world for one in judged}), "seconds": len(true)}
+    told["spearman"], told["calibration_error"] = spearman(estimated, true), calibration_error(estimated, true)
+    for name, some in (("clean", clean), ("clean_long", long)):
+        estimated, true = _seconds(some)
+        time = [replace(one, estimated=np.array([-row["time"] for row in one.course.signals])) for one in some]
+        told[f"spearman_{name}"] = spearman(estimated, true)
+        told[f"spearman_{name}_by_time_alone"] = spearman(_seconds(time)[0], true)
+        told[f"calibration_error_{name}"] = calibration_error(estimated, true)
+    told |= alarms([(one.course, one.rung) for one in judged])
+    by_picture = alarms([(one.course, one.rung_by_picture) for one in judged])
+    told |= {f"{name}_by_picture_alone": value for name, value in by_picture.items()}
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in told.items()}
 
 
-def alarms(kinds: Mapping[str, Linear], courses: Sequence[Course]) -> dict[str, float]:
+def alarms(rung: Sequence[tuple[Course, NDArray[np.bool_]]]) -> dict[str, float]:
     """noticed: the share of harmed courses with an alarm within a second, and by kind; false alarms: the share of clean
     seconds, and of whole clean courses, with one."""
-    found: dict[str, list[bool]] = {"noticed": []}
-    seconds: list[bool] = []
-    whole: list[bool] = []
-    for course in courses:
-        rung = np.array([any(alarm(row) > 0 for alarm in kinds.values()) for row in course.signals])
+    found: dict[str, list[bool]] = {"noticed": [], "false_alarms": [], "false_alarms_by_course": []}
+    for course, rang in rung:
         if course.harm is not None:
-            found["noticed"].append(bool(rung[:JUDGED_PER_SECOND].any()))
+            found["noticed"].append(bool(rang[:JUDGED_PER_SECOND].any()))
             found.setdefault(f"noticed_{course.harm}", []).append(found["noticed"][-1])
             continue
-        whole.append(bool(rung.any()))
-        seconds += [bool(part.any()) for part in np.array_split(rung, max(1, len(rung) // JUDGED_PER_SECOND))]
-    found |= {"false_alarms": seconds, "false_alarms_by_course": whole}
+        found["false_alarms_by_course"].append(bool(rang.any()))
+        parts = np.array_split(rang, max(1, len(rang) // JUDGED_PER_SECOND))
+        found["false_alarms"] += [bool(part.any()) for part in parts]
     return {name: float(np.mean(values)) for name, values in found.items() if values}
 
 
@@ -202,19 +255,20 @@ def meter_spearman(curves: Sequence[Sequence[float]], distances: Sequence[Array]
     return spearman(np.concatenate(estimated), np.concatenate(true))
 
 
-def _seconds(courses: Sequence[Course], estimate: Callable[[dict[str, float]], float]) -> tuple[Array, Array]:
+def _seconds(judged: Sequence[Judged]) -> tuple[Array, Array]:
     """Estimated and true score of every full second."""
-    estimated, true = [], []
-    for course in courses:
-        whole = len(course.score) // JUDGED_PER_SECOND * JUDGED_PER_SECOND
-        values = np.array([estimate(row) for row in course.signals[:whole]])
-        estimated.append(values.reshape(-1, JUDGED_PER_SECOND).mean(1))
-        true.append(course.score[:whole].reshape(-1, JUDGED_PER_SECOND).mean(1))
+    estimated, true = [np.zeros(0)], [np.zeros(0)]
+    for one in judged:
+        whole = len(one.estimated) // JUDGED_PER_SECOND * JUDGED_PER_SECOND
+        for found, values in ((estimated, one.estimated), (true, one.course.score)):
+            found.append(values[:whole].reshape(-1, JUDGED_PER_SECOND).mean(1))
     return np.concatenate(estimated), np.concatenate(true)
 
 
 def spearman(one: Array, other: Array) -> float:
     """Spearman's rank correlation; 0 where one of both never changes."""
+    if len(one) < 2:
+        return 0.0
     ranks = np.stack([_ranks(one), _ranks(other)])
     still = bool((ranks.min(1) == ranks.max(1)).any())
     return 0.0 if still else float(np.corrcoef(ranks[0], ranks[1])[0, 1])
@@ -230,4 +284,6 @@ def _ranks(values: Array) -> Array:
 def calibration_error(estimated: Array, true: Array, bins: int = 10) -> float:
     """Mean difference of estimate and truth over bins that hold equal shares of the estimates."""
     parts = [part for part in np.array_split(np.argsort(estimated), bins) if len(part)]
-    return float(sum(len(p) * abs(estimated[p].mean() - true[p].mean()) for p in parts) / len(true))
+    return (
+        0.0 if not parts else float(sum(len(p) * abs(estimated[p].mean() - true[p].mean()) for p in parts) / len(true))
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from genie_lite.errors import UsageError
+from genie_lite.errors import GenieLiteError, UsageError
 
 if TYPE_CHECKING:
     from genie_lite.bench.calibrate import Course
@@ -24,20 +24,20 @@ Distance = Callable[[Any, Any], Any]
 NO_MEMORY_EVERY = 3
 """One dream in so many has no memory."""
 
-WORLDS_A_BLOCK, BLOCKS = 8, 4
-"""Worlds come in blocks of so many, a biome each; the second of so many blocks is for testing, the others to fit."""
+LEAST = 16
+"""Fewer worlds tell nothing about others."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Fit the coherence meter on dreams of worlds that nothing was trained on, and test it on others."""
+    """Fit the coherence meter on dreams of worlds that nothing was trained on, each tested by a fit without it."""
 
     world: str = "landscape"
     """The simulator to compare with; its shipped weights are measured unless --checkpoint says otherwise."""
     checkpoint: Path | None = None
     """Weights of your own: a folder that training wrote."""
     trials: int = 56
-    """Dreams, a quarter of them to test; half a minute to two minutes each on one core. A stopped run goes on."""
+    """Dreams, of one world each; half a minute to two minutes each on one core. A stopped run goes on."""
     only_fit: bool = False
     """Fit on the dreams that a stopped run left, without dreaming more."""
     runtime: Literal["auto", "openvino", "eager"] = "auto"
@@ -50,8 +50,8 @@ class Options:
     """Folder for the dreams, about 20 MB each."""
 
     def __post_init__(self) -> None:
-        if self.trials < 2 * WORLDS_A_BLOCK:
-            raise UsageError(f"--trials {self.trials} is too small; give at least {2 * WORLDS_A_BLOCK}")
+        if self.trials < LEAST:
+            raise UsageError(f"--trials {self.trials} is too small; give at least {LEAST}")
         if self.threads is not None and self.threads < 1:
             raise UsageError(f"--threads {self.threads} is too small; give at least 1")
 
@@ -70,21 +70,14 @@ def main(options: Options) -> int:
     out = prepare_folder(options.out / checkpoint)
     with progress_bar() as bar:
         courses = gather(options, folder, out, judge.distance, lambda items, name: bar.track(items, description=name))
-    fitting = [course for course in courses if not for_testing(course.world)]
-    testing = [course for course in courses if for_testing(course.world)]
-    fitted = calibrate.fit(fitting, checkpoint)
-    by_picture = calibrate.fit_alarms(fitting, without=calibrate.OWN_WORD)
-    found = calibrate.quality(fitted, testing, by_picture)
+    if len({course.world for course in courses}) < LEAST:
+        raise GenieLiteError(f"{out} holds fewer than {LEAST} dreams; run again without --only-fit")
+    fitted, found = calibrate.fit(courses, checkpoint), calibrate.quality(calibrate.cross_validated(courses))
     write_calibration(replace(fitted, quality=found), folder / METER)
     print(f"meter   {folder / METER}")
     print(json.dumps({"bench": "meter", "world": options.world, **found, "checkpoint": checkpoint},
                      separators=(",", ":")))  # fmt: skip
     return 0
-
-
-def for_testing(world: int) -> bool:
-    """Whether a world is kept from the fit."""
-    return world // WORLDS_A_BLOCK % BLOCKS == 1
 
 
 def gather(options: Options, checkpoint: Path, out: Path, distance: Distance, track: Track) -> list[Course]:

@@ -59,6 +59,18 @@ JUMPY = (
 """Signals whose sudden rise or fall says that something happened."""
 
 
+SLOW = {
+    "seen_biome", "seen_hour", "seen_weather", "saturation_change", "palette_change", "contrast_change",
+    "coarse_change", "fine", "coarse",
+}  # fmt: skip
+"""Signals of which a mean is kept: what is in view changes them more from second to second than the dream's state."""
+
+MEMORY_SECONDS = 6.0
+"""After so long a frame counts 1/e in such a mean."""
+
+STEADY = -4.0
+"""Flicker of which a dream that nothing disturbs stays short, in 99 of 100 frames."""
+
 YOUNG = 2.0
 """Seconds in which what was seen at first fades from the picture."""
 
@@ -89,6 +101,7 @@ class Signals:
         self._unknown: list[float] = []
         self._recent: dict[str, deque[float]] = {}
         self._reference: dict[str, list[float]] = {}
+        self._means: dict[str, float] = {}
         self._palettes: list[Plane] = []
         self._seconds = 0.0
 
@@ -107,6 +120,7 @@ class Signals:
         found = self._path(frame) | self._picture(frame, last, action) | self._memory(frame) | _latent(frame)
         found |= self._seen(frame, asked or frame.conditions) | _wanted(asked or frame.conditions)
         found |= self._changes(found) | self._jumps(found)
+        found |= self._lasting(found)
         self._misturned = 0.0
         return found
 
@@ -114,8 +128,8 @@ class Signals:
         """What is usual is learned anew in a world that was asked to change."""
         if self._meant is None or np.abs(meant - self._meant).max() > EVENT:
             self._meant = meant
-            self._recent.clear()
-            self._reference.clear()
+            for learned in (self._recent, self._reference, self._means):
+                learned.clear()
             self._palettes.clear()
         self._swapped = float(np.abs(meant - had).max())
 
@@ -177,9 +191,11 @@ class Signals:
         dx, dy = round(right), round(down)
         y0, y1, x0, x1 = max(0, dy), THUMB_HEIGHT + min(0, dy), max(0, dx), THUMB_WIDTH + min(0, dx)
         difference = now[y0:y1, x0:x1] - before[y0 - dy : y1 - dy, x0 - dx : x1 - dx]
+        flicker = math.log(float(np.abs(difference).mean()) + 1e-3)
         return {
             "motion": abs(drawn[0] - right) + abs(drawn[1] - down),
-            "flicker": math.log(float(np.abs(difference).mean()) + 1e-3),
+            "flicker": flicker,
+            "shimmer": max(0.0, flicker - STEADY),
         }
 
     def _memory(self, frame: Frame) -> dict[str, float]:
@@ -215,6 +231,13 @@ class Signals:
             first = sum(reference) / len(reference)
             changes |= {f"{name}_first": first, f"{name}_change": found[name] - first}
         return changes
+
+    def _lasting(self, found: dict[str, float]) -> dict[str, float]:
+        share = 1 - math.exp(-1 / (MEMORY_SECONDS * JUDGED_PER_SECOND))
+        for name in SLOW & found.keys():
+            before = self._means.get(name, found[name])
+            self._means[name] = before + share * (found[name] - before)
+        return {f"{name}_lasting": mean for name, mean in self._means.items()}
 
     def _jumps(self, found: dict[str, float]) -> dict[str, float]:
         jumps = {}
