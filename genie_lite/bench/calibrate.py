@@ -80,10 +80,11 @@ def fit_score(courses: Sequence[Course]) -> Linear:
     rows, true = _rows(courses)
     left = true - bias - _matrix(rows, SCORE_SIGNALS, mean, scale) @ weights
     none = np.zeros(len(HARM_SIGNALS))
-    harm = np.maximum(0.02, np.sqrt(np.array([[row.get(n, 0.0) ** 2 for n in HARM_SIGNALS] for row in rows]).mean(0)))
-    lost = np.minimum(0.0, _ridge(_matrix(rows, HARM_SIGNALS, none, harm), left, RIDGE / 10))
+    squares = np.array([[row.get(name, 0.0) ** 2 for name in HARM_SIGNALS] for row in rows])
+    harm: Array = np.sqrt(squares.mean(0)).clip(min=0.02)
+    lost = _ridge(_matrix(rows, HARM_SIGNALS, none, harm), left, RIDGE / 10).clip(max=0)
     parts = ((mean, none), (scale, harm), (weights, lost))
-    middle, spread, all_weights = (tuple(np.concatenate(part).tolist()) for part in parts)
+    middle, spread, all_weights = (tuple(float(v) for part in kind for v in part) for kind in parts)
     return Linear(SCORE_SIGNALS + HARM_SIGNALS, middle, spread, all_weights, bias)
 
 
@@ -92,8 +93,7 @@ def _rows(courses: Sequence[Course]) -> tuple[list[dict[str, float]], Array]:
 
 
 def _ridge(x: Array, y: Array, strength: float) -> Array:
-    weights: Array = np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y)
-    return weights
+    return np.asarray(np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y), np.float64)
 
 
 def _left_out(courses: Sequence[Course], world: int) -> Array:
