@@ -78,9 +78,9 @@ def fit_score(courses: Sequence[Course]) -> Linear:
     bias = float(true.mean())
     weights = _ridge(_matrix(rows, SCORE_SIGNALS, mean, scale), true - bias, RIDGE)
     rows, true = _rows(courses)
-    left = true - bias - _matrix(rows, SCORE_SIGNALS, mean, scale) @ weights
+    left: Array = true - bias - _matrix(rows, SCORE_SIGNALS, mean, scale) @ weights
     none = np.zeros(len(HARM_SIGNALS))
-    harm = np.maximum(0.02, np.sqrt(np.array([[row.get(n, 0.0) ** 2 for n in HARM_SIGNALS] for row in rows]).mean(0)))
+    harm: Array = np.maximum(0.02, np.sqrt(np.array([[row.get(n, 0.0) ** 2 for n in HARM_SIGNALS] for row in rows]).mean(0)))
     lost = np.minimum(0.0, _ridge(_matrix(rows, HARM_SIGNALS, none, harm), left, RIDGE / 10))
     parts = ((mean, none), (scale, harm), (weights, lost))
     middle, spread, all_weights = (tuple(np.concatenate(part).tolist()) for part in parts)
