@@ -78,7 +78,7 @@ def fit_score(courses: Sequence[Course]) -> Linear:
     bias = float(true.mean())
     weights = _ridge(_matrix(rows, SCORE_SIGNALS, mean, scale), true - bias, RIDGE)
     rows, true = _rows(courses)
-    left = true - bias - _matrix(rows, SCORE_SIGNALS, mean, scale) @ weights
+    left: Array = true - bias - _matrix(rows, SCORE_SIGNALS, mean, scale) @ weights
     none = np.zeros(len(HARM_SIGNALS))
     squares = np.array([[row.get(name, 0.0) ** 2 for name in HARM_SIGNALS] for row in rows])
     harm: Array = np.sqrt(squares.mean(0)).clip(min=0.02)
