@@ -80,7 +80,9 @@ def fit_score(courses: Sequence[Course]) -> Linear:
     rows, true = _rows(courses)
     left: Array = true - bias - _matrix(rows, SCORE_SIGNALS, mean, scale) @ weights
     none = np.zeros(len(HARM_SIGNALS))
-    harm: Array = np.maximum(0.02, np.sqrt(np.array([[row.get(n, 0.0) ** 2 for n in HARM_SIGNALS] for row in rows]).mean(0)))
+    harm: Array = np.maximum(
+        0.02, np.sqrt(np.array([[row.get(n, 0.0) ** 2 for n in HARM_SIGNALS] for row in rows]).mean(0))
+    )
     lost = np.minimum(0.0, _ridge(_matrix(rows, HARM_SIGNALS, none, harm), left, RIDGE / 10))
     parts = ((mean, none), (scale, harm), (weights, lost))
     middle, spread, all_weights = (tuple(np.concatenate(part).tolist()) for part in parts)
@@ -88,11 +90,12 @@ def fit_score(courses: Sequence[Course]) -> Linear:
 
 
 def _rows(courses: Sequence[Course]) -> tuple[list[dict[str, float]], Array]:
-    return [row for c in courses for row in c.signals], np.concatenate([c.score for c in courses])
+    true: Array = np.concatenate([c.score for c in courses])
+    return [row for c in courses for row in c.signals], true
 
 
 def _ridge(x: Array, y: Array, strength: float) -> Array:
-    weights: Array = np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y)
+    weights: Array = np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y).astype(np.float64)
     return weights
 
 
