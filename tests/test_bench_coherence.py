@@ -26,7 +26,7 @@ from genie_lite.bench.plan import QUICK, Plan
 from genie_lite.bench.pool import Job, measure_worlds
 from genie_lite.bench.report import MEASURED
 from genie_lite.bench.revisits import backwards, idle, mirror_walk, mirrored_out, returns
-from genie_lite.bench.rollouts import half_life, instants, next_frames, walk
+from genie_lite.bench.rollouts import Curve, half_life, instants, next_frames, score_by_second, walk
 from genie_lite.bench.sheets import minute
 from genie_lite.bench.subject import Dream
 from genie_lite.camera import Pose
@@ -49,8 +49,8 @@ from genie_lite.worlds import make_world
 TINY_UNET = UNetConfig(channels=(32, 32, 32), embedding=16)
 TINY = ModelConfig(AutoencoderConfig(16, 16, 16, 16, 1, 16), MotionConfig(16, 16), TINY_UNET, FirstFrameConfig(8))
 TINY_PLAN = Plan(
-    episodes=2, history=8, horizon=24, horizon_no_memory=24, next_frames=2, pictures=1, keys_worlds=1, key_steps=2,
-    mirror=4, trips=((4, 1),), idle_worlds=1, minute=8,
+    episodes=2, history=8, horizon=24, horizon_no_memory=24, every=6, next_frames=2, pictures=1, keys_worlds=1,
+    key_steps=2, mirror=4, trips=((4, 1),), idle_worlds=1, minute=8,
 )  # fmt: skip
 
 
@@ -308,6 +308,12 @@ def test_keys_read_back_are_counted_by_key() -> None:
     assert found.f1(KEYS) is None, "too few presses"
     often = sum([found] * 24, found)
     assert often.f1(KEYS) == 0.25 and often.f1({"forward", "jump"}) == 0.5 and often.f1({"jump"}) is None
+
+
+def test_the_true_score_of_a_second_is_what_its_pictures_share_with_the_truth() -> None:
+    distance = np.array([0.1, 0.3, 0.5, 0.7, 1.5, 1.7, 0.0])
+    curve = Curve(np.arange(1, 8) / 2, {"distance": distance})
+    assert score_by_second(curve) == pytest.approx([0.8, 0.4, 0.0]), "half a second more is no whole one"
 
 
 def test_the_half_life_is_when_half_of_an_unrelated_frames_excess_is_reached() -> None:

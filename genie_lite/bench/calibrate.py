@@ -80,23 +80,20 @@ def fit_score(courses: Sequence[Course]) -> Linear:
     rows, true = _rows(courses)
     left: Array = true - bias - _matrix(rows, SCORE_SIGNALS, mean, scale) @ weights
     none = np.zeros(len(HARM_SIGNALS))
-    harm: Array = np.maximum(
-        0.02, np.sqrt(np.array([[row.get(n, 0.0) ** 2 for n in HARM_SIGNALS] for row in rows]).mean(0))
-    )
-    lost = np.minimum(0.0, _ridge(_matrix(rows, HARM_SIGNALS, none, harm), left, RIDGE / 10))
+    squares = np.array([[row.get(name, 0.0) ** 2 for name in HARM_SIGNALS] for row in rows])
+    harm: Array = np.sqrt(squares.mean(0)).clip(min=0.02)
+    lost = _ridge(_matrix(rows, HARM_SIGNALS, none, harm), left, RIDGE / 10).clip(max=0)
     parts = ((mean, none), (scale, harm), (weights, lost))
-    middle, spread, all_weights = (tuple(np.concatenate(part).tolist()) for part in parts)
+    middle, spread, all_weights = (tuple(float(v) for part in kind for v in part) for kind in parts)
     return Linear(SCORE_SIGNALS + HARM_SIGNALS, middle, spread, all_weights, bias)
 
 
 def _rows(courses: Sequence[Course]) -> tuple[list[dict[str, float]], Array]:
-    true: Array = np.concatenate([c.score for c in courses])
-    return [row for c in courses for row in c.signals], true
+    return [row for c in courses for row in c.signals], np.concatenate([c.score for c in courses])
 
 
 def _ridge(x: Array, y: Array, strength: float) -> Array:
-    weights: Array = np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y).astype(np.float64)
-    return weights
+    return np.asarray(np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y), np.float64)
 
 
 def _left_out(courses: Sequence[Course], world: int) -> Array:
@@ -244,18 +241,6 @@ def alarms(rung: Sequence[tuple[Course, NDArray[np.bool_]]]) -> dict[str, float]
         parts = np.array_split(rang, max(1, len(rang) // JUDGED_PER_SECOND))
         found["false_alarms"] += [bool(part.any()) for part in parts]
     return {name: float(np.mean(values)) for name, values in found.items() if values}
-
-
-def meter_spearman(curves: Sequence[Sequence[float]], distances: Sequence[Array]) -> float:
-    """How well a meter ranks seconds as the judge does: one curve (`CoherenceMeter.curve`) and one array of distances
-    to the truth, equally many a second, for each rollout."""
-    estimated, true = [], []
-    for curve, distance in zip(curves, distances, strict=True):
-        per_second = max(1, len(distance) // max(1, len(curve)))
-        seconds = min(len(curve), len(distance) // per_second)
-        estimated.append(np.asarray(curve[:seconds], np.float64))
-        true.append(1 - distance[: seconds * per_second].reshape(seconds, per_second).mean(1))
-    return spearman(np.concatenate(estimated), np.concatenate(true))
 
 
 def _seconds(judged: Sequence[Judged]) -> tuple[Array, Array]:

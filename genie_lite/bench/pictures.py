@@ -33,7 +33,7 @@ def save_curves(summary: Summary, folder: Path) -> Path:
     for panel, metric in zip(axes[0], LABELS, strict=True):
         _likeness(panel, summary, metric)
     _half_life(axes[0][2], summary)
-    axes[0][0].legend(fontsize=8)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=len(STYLES))
     _idle(axes[1][0], summary)
     _keys(axes[1][1], summary)
     _harm(axes[1][2], summary)

@@ -20,21 +20,22 @@ class Plan:
 
     history: true frames a dream begins from; every: frames between two judged ones of a rollout; next_frames, pictures:
     instants of each world; mirror: frames of the way out of a mirror walk; trips: (seconds there and back, in how many
-    worlds); keys_worlds, idle_worlds: in how many worlds; minute: what the names with 60s mean.
+    worlds); keys_worlds, idle_worlds, films: in how many worlds; minute: what the names with 60s mean.
     """
 
     episodes: int = 8
     history: int = 96
     horizon: int = MINUTE
     horizon_no_memory: int = 10 * STEPS_PER_SECOND
-    every: int = 6
-    next_frames: int = 6
+    every: int = 12
+    next_frames: int = 5
     pictures: int = 2
-    keys_worlds: int = 8
+    keys_worlds: int = 4
     key_steps: int = 12
-    mirror: int = 4 * STEPS_PER_SECOND
-    trips: tuple[tuple[int, int], ...] = ((5, 8), (15, 3), (30, 2))
+    mirror: int = 3 * STEPS_PER_SECOND
+    trips: tuple[tuple[int, int], ...] = ((5, 4), (15, 2), (30, 2))
     idle_worlds: int = 2
+    films: int = 4
     minute: int = MINUTE
 
     def with_episodes(self, episodes: int) -> Plan:
@@ -56,7 +57,7 @@ class Plan:
 
 
 QUICK = Plan(
-    episodes=4, horizon=10 * STEPS_PER_SECOND, horizon_no_memory=5 * STEPS_PER_SECOND, next_frames=3,
-    keys_worlds=2, mirror=36, trips=((5, 2),), idle_worlds=0,
+    episodes=4, horizon=10 * STEPS_PER_SECOND, horizon_no_memory=5 * STEPS_PER_SECOND, every=6,
+    next_frames=3, keys_worlds=2, mirror=36, trips=((5, 2),), idle_worlds=0,
 )  # fmt: skip
 """Two minutes on two cores; nobody stands idle for one of them."""

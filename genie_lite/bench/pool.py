@@ -21,6 +21,7 @@ from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import GenieLiteError
 from genie_lite.model.checkpoint import load_model
 from genie_lite.model.judge import load_judge
+from genie_lite.session.calibration import read_calibration
 from genie_lite.worlds import make_world
 
 
@@ -45,8 +46,9 @@ def measure_worlds(job: Job, workers: int, tick: Tick) -> list[Found]:
 
 def instruments(job: Job) -> Instruments:
     """Loads simulator, judge and both settings of the engine. Raises GenieLiteError."""
-    engines = [DreamEngine.load(replace(job.engine, memory=memory)) for memory in (True, False)]
-    dreams = (Dream(engines[0], ""), Dream(engines[1], NO_MEMORY))
+    on, off = (DreamEngine.load(replace(job.engine, memory=memory)) for memory in (True, False))
+    meter = read_calibration(job.engine.checkpoint, on.info.checkpoint_hash)
+    dreams = (Dream(on, "", meter), Dream(off, NO_MEMORY, meter))
     # In float32, the measure of all else: the engines' own weights may be rounded.
     autoencoder = load_model(job.engine.checkpoint).autoencoder
     return Instruments(make_world(job.world), dreams, autoencoder, load_judge(job.judge))

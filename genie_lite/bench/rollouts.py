@@ -17,6 +17,7 @@ from genie_lite.bench.subject import Dream
 from genie_lite.model.autoencoder import Autoencoder
 from genie_lite.model.judge import Judge
 from genie_lite.model.layers import to_unit
+from genie_lite.session.coherence import CoherenceMeter
 
 Film = NDArray[np.uint8]
 
@@ -53,10 +54,12 @@ def compare(judge: Judge, shown: Film, true: Film, frames: NDArray[np.int64]) ->
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One rollout: film uint8 (horizon, 144, 256, 3), without its start; strayed: metres from the true pose."""
+    """One rollout: film uint8 (horizon, 144, 256, 3), without its start; strayed: metres from the true pose;
+    estimated: for every whole second, what the live coherence meter says, which knows no truth."""
 
     film: Film
     strayed: NDArray[np.float64]
+    estimated: NDArray[np.float64]
 
     def curve(self, judge: Judge, truth: Truth, plan: Plan) -> Curve:
         """Against the truth, at the plan's instants."""
@@ -64,17 +67,26 @@ class Walk:
         return compare(judge, self.film[frames - 1], truth.frames[plan.history - 1 + frames], frames)
 
 
+def score_by_second(curve: Curve) -> NDArray[np.float64]:
+    """What the meter estimates: 1 less the mean distance of each whole second, at least 0."""
+    second = np.ceil(curve.seconds).astype(int) - 1
+    whole = range(int(curve.seconds[-1]))
+    return np.array([max(0.0, 1 - curve.values["distance"][second == n].mean()) for n in whole])
+
+
 def walk(dream: Dream, truth: Truth, plan: Plan, horizon: int, tick: Tick) -> Walk:
     """Dreams on from true history under the true actions; where the camera is, the dream works out by itself."""
     last = plan.history - 1
+    meter = CoherenceMeter(dream.calibration)
     dream.from_truth(truth, last, plan.history)
     film, strayed = np.empty((horizon, *truth.frames.shape[1:]), np.uint8), np.empty(horizon)
     for step in range(horizon):
         frame = dream.engine.step(truth.actions[last + step])
         film[step] = frame.image
+        meter.update(frame, truth.actions[last + step], truth.conditions[last])
         strayed[step] = np.linalg.norm(frame.pose.to_array()[:3] - truth.poses[last + step + 1, :3])
         tick(1)
-    return Walk(film, strayed)
+    return Walk(film, strayed, np.array(meter.curve))
 
 
 def last_frame_repeated(judge: Judge, truth: Truth, plan: Plan) -> Curve:

@@ -13,16 +13,19 @@ from genie_lite.bench.heldout import Truth
 from genie_lite.bench.plan import Tick
 from genie_lite.engine.dream import DreamEngine
 from genie_lite.engine.protocol import Frame
+from genie_lite.session.calibration import Calibration
 
 NO_MEMORY = "_no_memory"
 
 
 @dataclass(frozen=True)
 class Dream:
-    """One setting of the engine under test. suffix: what its measurements' names end in."""
+    """One setting of the engine under test. suffix: what its measurements' names end in; calibration: of the live
+    coherence meter for these weights, if they have one."""
 
     engine: DreamEngine
     suffix: str
+    calibration: Calibration | None = None
 
     def from_truth(self, truth: Truth, frame: int, history: int) -> Frame:
         """The engine after the true frames up to and including `frame`, `history` of them at most."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genie_lite.bench.calibrate import spearman
 from genie_lite.bench.control import Readings, accuracy
 from genie_lite.bench.distortions import STRENGTHS, ordering, sensible
 from genie_lite.bench.frechet import CLIP_LENGTHS, between
@@ -70,6 +71,9 @@ def summarise(worlds: Sequence[Found], judge: Judge) -> Summary:
         for name, outcomes in found.keys.items():
             tried.setdefault(name, []).extend(outcomes)
     single["opposite_key_accuracy"], by_key = accuracy(tried)
+    metered = [found.metered for found in worlds if found.metered is not None]
+    if metered:
+        single["meter_spearman"] = spearman(*np.concatenate(metered, 1))
     readings = {series: reduce(add, (found.readings[series] for found in worlds)) for series in worlds[0].readings}
     for series, suffix in (("memory", ""), ("no memory", "_no_memory"), ("truth", "_truth")):
         single[f"controllability_f1{suffix}"] = readings[series].f1(judge.readable)

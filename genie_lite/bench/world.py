@@ -26,6 +26,7 @@ from genie_lite.bench.rollouts import (
     last_frame_repeated,
     next_frames,
     pictures_720p,
+    score_by_second,
     walk,
 )
 from genie_lite.bench.subject import Dream
@@ -55,7 +56,9 @@ class Instruments:
 class Found:
     """What one world gave. numbers by name; curves by series; clips: (set, length) -> features (N, D); keys: outcomes
     of opposite keys; readings: keys read back, by series; idle: distance from the first frame by second, None if not
-    measured; moments: true and dreamed frames of the sheet, uint8 (2, K, 144, 256, 3); probes: some true frames."""
+    measured; metered: (2, seconds), the live meter's scores of the dreams with memory and without, end to end, and the
+    true ones; None without a calibrated meter; moments: true and dreamed frames of the sheet, uint8
+    (2, K, 144, 256, 3); probes: some true frames."""
 
     number: int
     name: str
@@ -65,12 +68,13 @@ class Found:
     keys: dict[str, list[bool]] = field(default_factory=dict)
     readings: dict[str, Readings] = field(default_factory=dict)
     idle: NDArray[np.float64] | None = None
+    metered: NDArray[np.float64] | None = None
     moments: Film | None = None
     probes: Film | None = None
 
 
 def measure_world(number: int, plan: Plan, tools: Instruments, out: Path, tick: Tick) -> Found:
-    """The whole plan for held-out world `number`; leaves a video of truth and dream in `out`. Raises OutputError."""
+    """The whole plan for held-out world `number`; may leave a video of truth and dream in `out`. Raises OutputError."""
     steps = plan.history + plan.horizon
     pictures = [plan.history + k * plan.horizon // plan.pictures for k in range(plan.pictures)]
     truth = record(tools.world, number, steps, pictures)
@@ -91,6 +95,10 @@ def _walks(found: Found, truth: Truth, plan: Plan, tools: Instruments, out: Path
     forgetful = walk(off, truth, plan, min(plan.horizon, plan.horizon_no_memory), tick)
     found.curves["memory"] = walked.curve(judge, truth, plan)
     found.curves["no memory"] = forgetful.curve(judge, truth, plan)
+    if on.calibration is not None:
+        true = [score_by_second(found.curves[series]) for series in ("memory", "no memory")]
+        estimated = [part.estimated[: len(known)] for part, known in zip((walked, forgetful), true, strict=True)]
+        found.metered = np.stack([np.concatenate(estimated), np.concatenate(true)])
     found.curves["last frame"] = last_frame_repeated(judge, truth, plan)
     found.curves["autoencoder"] = autoencoder_ceiling(tools.autoencoder, judge, truth, plan)
     for dream in tools.dreams:
@@ -108,7 +116,8 @@ def _walks(found: Found, truth: Truth, plan: Plan, tools: Instruments, out: Path
     _compare_ends(found, truth, plan, {"": (walked.film, seen["memory"]), "_truth": (after, seen["truth"])}, judge)
     _cut_clips(found, truth, plan, tools, seen, len(forgetful.film))
     found.moments = _moments(truth, walked.film, plan)
-    save_film(after, walked.film, out / f"truth_and_dream_{found.number}_{found.name}.mp4")
+    if found.number < plan.films:
+        save_film(after, walked.film, out / f"truth_and_dream_{found.number}_{found.name}.mp4")
 
 
 def _at_horizons(found: Found, walks: dict[str, Walk]) -> None:
