@@ -20,7 +20,6 @@ from genie_lite.bench.calibrate import (
     fit_alarms,
     isotonic,
     judge,
-    meter_spearman,
     quality,
     rising,
     spearman,
@@ -249,13 +248,6 @@ def test_rank_correlation_and_calibration_error_of_known_series() -> None:
     assert spearman(x, np.exp(x)) == pytest.approx(1) and spearman(x, -x) == pytest.approx(-1)
     assert spearman(x, np.zeros(50)) == 0 and spearman(np.array([1.0, 1, 2, 3]), np.array([5.0, 5, 6, 7])) == 1
     assert calibration_error(x, x) == 0 and calibration_error(x, x + 0.3) == pytest.approx(0.3)
-
-
-def test_curves_are_ranked_against_distances_by_second() -> None:
-    curves = [[0.9, 0.5, 0.1], [0.8, 0.3]]
-    distances = [np.repeat([0.1, 0.4, 0.95], 4) + np.tile([0, 0.1, 0, -0.1], 3), np.repeat([0.2, 0.6], 4)]
-    assert meter_spearman(curves, distances) == pytest.approx(1)
-    assert meter_spearman(curves, [1 - d for d in distances]) == pytest.approx(-1)
 
 
 def test_alarms_are_fitted_to_stay_silent_on_clean_walks_and_can_do_without_the_engines_word() -> None:

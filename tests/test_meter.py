@@ -15,6 +15,7 @@ from tiny import shaken, tiny_model
 from genie_lite.actions import Action
 from genie_lite.bench import meter, trials
 from genie_lite.bench.trials import SABOTAGES, Trial, frames_of, load_trial, opposite, roll_out, save_trial
+from genie_lite.engine import shipped
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import GenieLiteError, OutputError, UsageError
 from genie_lite.model import judge
@@ -112,6 +113,7 @@ def test_the_command_dreams_fits_tests_and_goes_on(
     def distance(one: Any, other: Any) -> Any:
         return np.abs(one.astype(np.float32) - other).mean((1, 2, 3)) / 128
 
+    monkeypatch.setattr(shipped, "find_judge", lambda folder, world: folder)
     monkeypatch.setattr(judge, "load_judge", lambda folder: SimpleNamespace(distance=distance))
     options = meter.Options("counting", checkpoint, 16, False, "eager", "fp32", 1, tmp_path)
     assert meter.main(options) == 0

@@ -243,18 +243,6 @@ def alarms(rung: Sequence[tuple[Course, NDArray[np.bool_]]]) -> dict[str, float]
     return {name: float(np.mean(values)) for name, values in found.items() if values}
 
 
-def meter_spearman(curves: Sequence[Sequence[float]], distances: Sequence[Array]) -> float:
-    """How well a meter ranks seconds as the judge does: one curve (`CoherenceMeter.curve`) and one array of distances
-    to the truth, equally many a second, for each rollout."""
-    estimated, true = [], []
-    for curve, distance in zip(curves, distances, strict=True):
-        per_second = max(1, len(distance) // max(1, len(curve)))
-        seconds = min(len(curve), len(distance) // per_second)
-        estimated.append(np.asarray(curve[:seconds], np.float64))
-        true.append(1 - distance[: seconds * per_second].reshape(seconds, per_second).mean(1))
-    return spearman(np.concatenate(estimated), np.concatenate(true))
-
-
 def _seconds(judged: Sequence[Judged]) -> tuple[Array, Array]:
     """Estimated and true score of every full second."""
     estimated, true = [np.zeros(0)], [np.zeros(0)]

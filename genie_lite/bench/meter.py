@@ -60,13 +60,13 @@ def main(options: Options) -> int:
     """Dreams, fits, tests, and leaves meter.json beside the weights. Raises GenieLiteError."""
     from genie_lite.bench import calibrate
     from genie_lite.bench.coherence import progress_bar
-    from genie_lite.engine.shipped import find_checkpoint, weights_hash
+    from genie_lite.engine.shipped import find_checkpoint, find_judge, weights_hash
     from genie_lite.model.judge import load_judge
     from genie_lite.recording.report import prepare_folder
     from genie_lite.session.calibration import METER, write_calibration
 
     folder = find_checkpoint(None if options.checkpoint else options.world, options.checkpoint)
-    judge, checkpoint = load_judge(folder), weights_hash(folder)
+    judge, checkpoint = load_judge(find_judge(folder, options.world)), weights_hash(folder)
     out = prepare_folder(options.out / checkpoint)
     with progress_bar() as bar:
         courses = gather(options, folder, out, judge.distance, lambda items, name: bar.track(items, description=name))

@@ -24,7 +24,7 @@ JUDGED_PER_SECOND = STEPS_PER_SECOND // JUDGED_EVERY
 
 Plane = NDArray[np.float32]
 
-BANDS = ("fine", "middle", "coarse", "broad")
+BANDS = ("fine", "middle", "coarse")
 """Bands of detail, each an octave coarser than the one before."""
 
 RECENT = 2 * JUDGED_PER_SECOND
@@ -60,8 +60,7 @@ JUMPY = (
 
 
 SLOW = {
-    "seen_biome", "seen_hour", "seen_weather", "saturation_change", "palette_change", "contrast_change",
-    "coarse_change", "fine", "coarse",
+    "seen_biome", "seen_weather", "saturation_change", "palette_change", "contrast_change", "fine", "coarse",
 }  # fmt: skip
 """Signals of which a mean is kept: what is in view changes them more from second to second than the dream's state."""
 
@@ -118,7 +117,9 @@ class Signals:
         if frame.index % JUDGED_EVERY:
             return None
         found = self._path(frame) | self._picture(frame, last, action) | self._memory(frame) | _latent(frame)
-        found |= self._seen(frame, asked or frame.conditions) | _wanted(asked or frame.conditions)
+        found |= self._seen(frame, asked or frame.conditions)
+        # By night there is less to see, and so less to get wrong.
+        found["day"] = -math.cos((asked or frame.conditions).hour / 24 * 2 * math.pi)
         found |= self._changes(found) | self._jumps(found)
         found |= self._lasting(found)
         self._misturned = 0.0
@@ -170,7 +171,6 @@ class Signals:
         found["brightness"] = float(luma.mean())
         found["contrast"] = float(luma.std())
         found["saturation"] = float((colours.max(0) - colours.min(0)).mean())
-        found["flat"] = float((np.abs(np.diff(luma, axis=1)) < 0.004).mean())
         if last is not None and last.thumbnail is not None and frame.thumbnail is not None:
             found |= self._motion(_luma(_colours(last)), luma, last.pose, frame.pose, action)
         return found
@@ -257,12 +257,6 @@ def _overlap(one: Pose, other: Pose) -> float:
     return shared * math.exp(-math.hypot(other.x - one.x, other.y - one.y) / NEARBY)
 
 
-def _wanted(asked: Conditions) -> dict[str, float]:
-    """What makes a world easy or hard to dream: how much of it there is to see."""
-    day = -math.cos(asked.hour / 24 * 2 * math.pi)
-    return {"day": day, "fog": asked.fog, "vegetation": asked.vegetation, "settlement": asked.settlement}
-
-
 def _latent(frame: Frame) -> dict[str, float]:
     if frame.latent is None:
         return {}
@@ -272,7 +266,6 @@ def _latent(frame: Frame) -> dict[str, float]:
     return {
         "latent": float(0.5 * (variance + mean * mean - 1 - np.log(variance)).mean()),
         "latent_rough": math.log(rough + 1e-3),
-        "latent_far": float(np.abs(channels).mean()),
     }
 
 
