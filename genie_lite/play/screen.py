@@ -117,7 +117,7 @@ class Buttons:
     ) -> None:
         """Draws (name, label) in a row that ends at this corner."""
         for name, label in reversed(labels):
-            box = panels.once(("button", label), lambda label=label: panels.box(panels.text(label, 15), (12, 7)))  # type: ignore[misc]
+            box = panels.once(("button", label), partial(_button, panels, label))
             place = box.get_rect(bottomright=(right, bottom))
             surface.blit(box, place)
             self._places.append((place, name))
@@ -224,3 +224,7 @@ def padlock(panels: Panels, shut: bool) -> pygame.Surface:
 
 def _scaled(unit: float, *sides: float) -> pygame.Rect:
     return pygame.Rect(*(round(side * unit) for side in sides))
+
+
+def _button(panels: Panels, label: str) -> pygame.Surface:
+    return panels.box(panels.text(label, 15), (12, 7))
