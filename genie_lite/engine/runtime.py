@@ -94,6 +94,8 @@ def _openvino(module: nn.Module, examples: tuple[Tensor, ...], dtype: str, threa
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if dtype == "bf16" else "f32",
+        # Engines that leave cores to others would all sit on the first one.
+        "ENABLE_CPU_PINNING": threads >= available_cores(),
     }
     core = openvino.Core()
     request = core.compile_model(_converted(core, module, examples), "CPU", settings).create_infer_request()
