@@ -37,7 +37,7 @@ def cells(sheet: Image.Image) -> list[bytes]:
 
 def test_every_prompt_is_understood_and_has_a_cell() -> None:
     assert all(parse(text) for text in word_sheets.PROMPTS) and len(word_sheets.PROMPTS) == 24
-    assert word_sheets.prompts(FakeEngine((256, 144))).size == (4 * 262 + 6, 6 * 170 + 6)  # type: ignore[arg-type]
+    assert word_sheets.prompts(FakeEngine((256, 144))).size == (4 * 262 + 6, 6 * 170 + 6)
 
 
 def test_events_happen_between_the_first_and_the_second_cell(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,14 +46,14 @@ def test_events_happen_between_the_first_and_the_second_cell(monkeypatch: pytest
     monkeypatch.setattr(word_sheets, "AFTER", (1, 4))
     engine = Told((256, 144))
     engine.seen = []
-    assert len(set(cells(word_sheets.events(engine)))) == 3  # type: ignore[arg-type]
+    assert len(set(cells(word_sheets.events(engine)))) == 3
     assert engine.seen[23].hour == 12 and engine.seen[-1].hour == parse("night falls").conditions.hour
 
 
 def test_pictures_are_followed_by_what_becomes_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(word_sheets, "LATER", (1,))
     with pytest.raises(UsageError, match="no pictures"):
-        word_sheets.pictures(FakeEngine((256, 144)), tmp_path)  # type: ignore[arg-type]
+        word_sheets.pictures(FakeEngine((256, 144)), tmp_path)
     for name in ("a", "b"):
         Image.effect_noise((300, 200), 50).convert("RGB").save(tmp_path / f"{name}.jpg")
-    assert len(set(cells(word_sheets.pictures(FakeEngine((256, 144)), tmp_path)))) >= 4  # type: ignore[arg-type]
+    assert len(set(cells(word_sheets.pictures(FakeEngine((256, 144)), tmp_path)))) >= 4

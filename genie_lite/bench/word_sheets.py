@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from genie_lite.engine.dream import DreamEngine
-    from genie_lite.engine.protocol import Start
+    from genie_lite.engine.protocol import Sketcher, Start
     from genie_lite.session.events import Event
 
 PROMPTS = (
@@ -43,7 +42,7 @@ BEFORE, AFTER, LATER = 2, (1, 3, 10), (2, 10)
 COLUMNS = 4
 
 
-def prompts(engine: DreamEngine) -> Image.Image:
+def prompts(engine: Sketcher) -> Image.Image:
     """The first frame of every prompt, with seed 1."""
     from genie_lite.prompt.parser import parse
 
@@ -51,7 +50,7 @@ def prompts(engine: DreamEngine) -> Image.Image:
     return captioned([cells[at : at + COLUMNS] for at in range(0, len(cells), COLUMNS)])
 
 
-def events(engine: DreamEngine) -> Image.Image:
+def events(engine: Sketcher) -> Image.Image:
     """Each event on a walk of the autopilot, seed 1: before it, and seconds after it."""
     from genie_lite.play.choice import event_of
     from genie_lite.prompt.parser import parse
@@ -65,7 +64,7 @@ def events(engine: DreamEngine) -> Image.Image:
     return captioned(rows)
 
 
-def pictures(engine: DreamEngine, folder: Path) -> Image.Image:
+def pictures(engine: Sketcher, folder: Path) -> Image.Image:
     """Every picture of a folder, what the model makes of it as a first frame, and later on a walk of the autopilot.
 
     Raises UsageError where there is none, ImageError.
@@ -100,7 +99,7 @@ def captioned(rows: Sequence[Sequence[tuple[str, NDArray[np.uint8]]]]) -> Image.
 
 
 def _walk(
-    engine: DreamEngine, start: Start, moments: Sequence[int], script: Sequence[Event] = ()
+    engine: Sketcher, start: Start, moments: Sequence[int], script: Sequence[Event] = ()
 ) -> list[NDArray[np.uint8]]:
     """Pictures at some seconds of a walk."""
     from genie_lite.session.autopilot import Autopilot
