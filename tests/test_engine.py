@@ -23,7 +23,7 @@ from genie_lite.errors import CheckpointError, ImageError, UsageError
 from genie_lite.model.autoencoder import PICTURE_SIZES
 from genie_lite.model.checkpoint import PARTS, load_model, save_part
 from genie_lite.model.first_frame import STEPS
-from genie_lite.model.imagination import AHEAD, ASIDE
+from genie_lite.model.imagination import AHEAD, AROUND
 
 WALK = [Action(forward=1, turn=0.3), Action(strafe=-1), IDLE, Action(turn=-1, look=0.5), Action(forward=1, run=True)]
 needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
@@ -265,8 +265,8 @@ def test_what_the_eye_may_see_next_is_imagined_and_remembered(make: MakeEngine) 
         engine.step(IDLE)
     memory = engine._album.memory
     known = sorted((round(float(pose[1])), round(float(pose[3]), 2)) for pose in memory.poses[memory.worth > 0])
-    assert known == [(0, -round(ASIDE, 2)), (0, 0.0), (0, round(ASIDE, 2)), (AHEAD, 0.0)]
-    assert len(memory.views[memory.worth > 0].flatten(1).unique(dim=0)) == 4
+    assert known == sorted([(0, 0.0), (AHEAD, 0.0), *((0, round(angle, 2)) for angle in AROUND)])
+    assert len(memory.views[memory.worth > 0].flatten(1).unique(dim=0)) == 2 + len(AROUND)
 
 
 def test_memory_keeps_its_size_over_hundreds_of_views(make: MakeEngine) -> None:

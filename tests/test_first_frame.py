@@ -9,7 +9,7 @@ from torch import Tensor
 from genie_lite.conditions import BIOMES, biome
 from genie_lite.model.candidates import blurred
 from genie_lite.model.first_frame import STEPS, FirstFrame, FirstFrameConfig
-from genie_lite.model.imagination import AHEAD, ASIDE, Imagination
+from genie_lite.model.imagination import AHEAD, AROUND, ASIDE, Imagination
 from genie_lite.model.memory import SpatialMemory
 from genie_lite.model.prior import GROWN, STRENGTH, UNKNOWN, YOUNG, Prior
 from genie_lite.model.sampler import seeded_noise
@@ -129,12 +129,13 @@ class Paper:
         self.memory.store(torch.tensor([self.stored]), torch.full((1, 4, 72, 128), 0.6), at, one, one.bool())
         self.stored += 1
 
-    def imagine(self, at: Tensor, steps: int) -> list[Tensor]:
-        """The poses of all views finished within so many steps of an eye that stays at a pose."""
+    def imagine(self, at: Tensor, steps: int, motion: tuple[float, ...] = (0, 0, 0, 0, 0)) -> list[Tensor]:
+        """The poses of all views finished within so many steps of an eye at a pose that is about to move so."""
         found = []
         for step in range(steps):
             last = torch.full((1, 4, 72, 128), 0.6)
-            view = self.imagination.step(self.memory, last, at, asked("meadow"), seeded_noise(1, step))
+            moving, noise = torch.tensor([motion]), seeded_noise(1, step)
+            view = self.imagination.step(self.memory, last, at, moving, asked("meadow"), noise)
             if view:
                 assert view[0].shape == (1, 16, 18, 32)
                 found.append(view[1])
@@ -152,3 +153,35 @@ def test_imagination_draws_what_lies_ahead_and_to_the_sides_and_then_rests(modul
     assert paper.imagine(here, 50) == [], "what memory knows is not drawn again"
     further = here + torch.tensor([[14.0, 0, 0, 0, 0]])
     assert paper.imagine(further, 20)[0][0, 0] == pytest.approx(17.0 + AHEAD)
+
+
+@pytest.mark.parametrize("turn", [-1.0, 1.0])
+def test_imagination_draws_first_where_the_eye_turns_or_goes(module: FirstFrame, turn: float) -> None:
+    here = torch.zeros(1, 5)
+    paper = Paper(module)
+    paper.store(here)
+    first, *_ = paper.imagine(here, 20, (0, 0, 0, turn, 0))
+    assert float(first[0, 3]) == pytest.approx(turn * ASIDE)
+    paper = Paper(module)
+    paper.store(here)
+    first, *_ = paper.imagine(here, 20, (0, turn, 0, 0, 0))
+    assert first[0, :2].tolist() == pytest.approx([turn * AHEAD, 0], abs=1e-4)
+
+
+def test_a_new_world_is_drawn_in_every_direction_that_is_not_known(module: FirstFrame) -> None:
+    here = torch.zeros(1, 5)
+    paper = Paper(module)
+    paper.store(here)
+    last = torch.full((1, 4, 72, 128), 0.6)
+
+    def draw_all() -> list[float]:
+        angles = []
+        around = paper.imagination.around(paper.memory, last, here, asked("meadow"), lambda n: seeded_noise(2, n))
+        for latent, pose in around:
+            assert latent.shape == (1, 16, 18, 32) and bool(latent.isfinite().all())
+            angles.append(float(pose[0, 3]))
+            paper.store(pose)
+        return angles
+
+    assert draw_all() == pytest.approx(AROUND)
+    assert draw_all() == []

@@ -20,8 +20,9 @@ from genie_lite.model.autoencoder import LATENT_BOUND, PICTURE_SIZES
 from genie_lite.model.checkpoint import PARTS, load_model, save_part
 from genie_lite.model.dynamics import dynamics_vector
 from genie_lite.model.layers import patchify, to_unit, unpatch
-from genie_lite.model.memory import DREAMED, SpatialMemory, camera_rays, clamp_thumbnail, empty_hint, warp
+from genie_lite.model.memory import DREAMED, SpatialMemory, clamp_thumbnail, empty_hint
 from genie_lite.model.motion import WALK_STEP, advance, motion_between
+from genie_lite.model.reproject import camera_rays, warp
 from genie_lite.model.sampler import sample, seeded_noise
 
 CPU = torch.device("cpu")

@@ -52,7 +52,9 @@ def test_a_picture_of_noon_becomes_one_of_midnight(model: Model) -> None:
 
 
 def test_night_falls_on_an_eye_at_rest(model: Model) -> None:
-    engine = DreamEngine(model, EngineOptions(Path("none"), "144p", runtime="eager", dtype="fp32", threads=1))
+    engine = DreamEngine(
+        model, EngineOptions(Path("none"), "144p", runtime="eager", dtype="fp32", threads=1, memory=False)
+    )
     day = engine.reset(biome("meadow", hour=12.0), 3).image.mean()
     for hour in (15.0, 18.0, 21.0, 0.0):
         engine.set_conditions(biome("meadow", hour=hour))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH
+from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import SpatialMemory
+from genie_lite.model.recall import Recall
 
 SLOTS = 256
 """Views that fit in; then the oldest make room."""
@@ -15,10 +18,12 @@ MOVED, TURNED = 1.0, 0.25
 
 
 class Album:
-    """A SpatialMemory of one world, filled in turns."""
+    """A SpatialMemory of one world, filled in turns, with the whole pictures beside the thumbnails."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.memory = SpatialMemory(1, SLOTS, device)
+    def __init__(self, recall: Recall) -> None:
+        self.memory = SpatialMemory(1, SLOTS, torch.device("cpu"))
+        self._recall = recall
+        self._pictures = torch.zeros(SLOTS, 3, FRAME_HEIGHT, FRAME_WIDTH, dtype=torch.uint8)
         self._kept = 0
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
 
@@ -30,8 +35,21 @@ class Album:
             self._pose = pose
         return new
 
-    def keep(self, thumbnail: Tensor, pose: Tensor, worth: float = 1.0) -> None:
-        """Stores a view: 1 4 72 128 from 1 5; worth as in SpatialMemory."""
+    def keep(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, worth: float = 1.0) -> None:
+        """Stores a view: 1 16 18 32 and its thumbnail, 1 4 72 128, from 1 5; worth as in SpatialMemory."""
         slot = torch.tensor([self._kept % SLOTS])
         self.memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
+        self._pictures[slot] = ((self._recall.picture(latent) + 1) * 127.5).round().to(torch.uint8)
         self._kept += 1
+
+    def recalled(self, latent: Tensor, target: Tensor, age: int) -> Tensor:
+        """A dreamed latent (1 16 18 32) under what the best views show of the target pose (1 5), in a
+        dream of so many frames."""
+        target = target.float()
+        chosen = torch.cat(self.memory.best(target))
+        chosen = chosen[self.memory.worth[0, chosen] > 0]
+        if not len(chosen):
+            return latent
+        pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
+        depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
+        return self._recall.over(latent, pictures, depth, poses, target, age)

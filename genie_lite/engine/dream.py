@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy, deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import DREAMED, clamp_thumbnail, empty_hint
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import Prior
+from genie_lite.model.recall import Recall
 from genie_lite.model.relight import Relight
 from genie_lite.model.sampler import sample, seeded_noise
 from genie_lite.pictures import as_frame
@@ -54,6 +56,9 @@ change is error, and what is left lets a new hour or weather come within a secon
 
 IMAGINED = 2**40
 """Added to the frame's number for the noise of what is only imagined."""
+
+AROUND = 2**41
+"""The same for what is imagined before the first step."""
 
 IMAGINED_WORTH = 0.75
 """What an imagined view is worth beside a first one (see memory.DREAMED): where one has been, it must not win."""
@@ -110,6 +115,7 @@ class DreamEngine:
         self._hint: Tensor | None
         self._past: Tensor
         self._familiar: Familiar | None = None
+        self._recall_pictures = Recall(model.autoencoder)
         self._light = Relight(model.autoencoder, model.first_frame)
         self._prior: Prior | None
         self._prior_of: Tensor
@@ -159,7 +165,9 @@ class DreamEngine:
         else:
             latent = self._encode(as_frame(start)[None])
             self._conditions = self._read_conditions(latent)
-        return self._begin(latent.repeat(CONTEXT_FRAMES, 1, 1, 1), torch.zeros(1, 5, dtype=torch.float64))
+        first = self._begin(latent.repeat(CONTEXT_FRAMES, 1, 1, 1), torch.zeros(1, 5, dtype=torch.float64))
+        self._look_around()
+        return first
 
     def follow(self, frames: NDArray[np.uint8], poses: NDArray[np.float64], conditions: Conditions, seed: int) -> Frame:
         """Takes a true past for its own, as if it had dreamed it: where a measured rollout begins.
@@ -177,6 +185,7 @@ class DreamEngine:
         self._past = torch.cat([self._past[:, steps.shape[1] :], steps], 1)
         if self._options.memory:
             self._remember_past(frames[:-1], path[:-1, None])
+        self._look_around()
         return last
 
     def step(self, action: Action) -> Frame:
@@ -190,7 +199,7 @@ class DreamEngine:
             with watch.stage("motion"):
                 pose, motion = self._move(act)
             with watch.stage("memory"):
-                hint, view = self._recall(pose)
+                hint, view = self._recall(pose, motion)
             with watch.stage("imagination"):
                 if view:
                     self._keep_imagined(view.result())
@@ -264,7 +273,7 @@ class DreamEngine:
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
         self._prior, self._hint, self._began, self._settled_from = None, None, self._index, 0
-        self._album = Album(context.device)
+        self._album = Album(self._recall_pictures)
         self._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
         watch = Stopwatch()
         with watch.stage("decode"):
@@ -293,7 +302,7 @@ class DreamEngine:
         self._past = torch.cat([self._past[:, 3:], displacement], 1)
         return pose, motion_between(self._pose, pose).float()
 
-    def _recall(self, target: Tensor) -> tuple[Tensor, Future[ImaginedView | None] | None]:
+    def _recall(self, target: Tensor, motion: Tensor) -> tuple[Tensor, Future[ImaginedView | None] | None]:
         """What the last frame and memory show of the target view, and, with memory, a view that is being imagined.
 
         Both only read the memory, and each keeps one core busy; the last frame is remembered before, if it shows
@@ -301,23 +310,40 @@ class DreamEngine:
         """
         drawing = None
         if self._options.memory:
-            if self._index >= self._settled_from and self._album.is_new(self._pose):
-                self._album.keep(self._thumb, self._pose, 1.0 if self._index - self._began == 1 else DREAMED)
-            drawing = self._beside.submit(self._imagine)
+            self._remember()
+            drawing = self._beside.submit(self._imagine, motion)
         return self._album.memory.hint(self._thumb, self._pose, target), drawing
 
+    def _remember(self) -> None:
+        """Keeps the newest frame in memory, if it shows something new."""
+        if self._index >= self._settled_from and self._album.is_new(self._pose):
+            worth = 1.0 if self._index - self._began <= 1 else DREAMED
+            self._album.keep(self._latent, self._thumb, self._pose, worth)
+
     @torch.inference_mode()
-    def _imagine(self) -> ImaginedView | None:
+    def _imagine(self, motion: Tensor) -> ImaginedView | None:
         """Goes on with drawing what the eye may see next."""
         assert self._conditions is not None
         if self._index < self._settled_from and not self._imagination.drawing:
             return None
         noise = seeded_noise(self._seed, IMAGINED + self._index)
-        return self._imagination.step(self._album.memory, self._thumb, self._pose, _row(self._conditions), noise)
+        memory, conditions = self._album.memory, _row(self._conditions)
+        return self._imagination.step(memory, self._thumb, self._pose, motion, conditions, noise)
+
+    @torch.inference_mode()
+    def _look_around(self) -> None:
+        """Draws what lies in every other direction, so that there is something to see as soon as one turns."""
+        assert self._conditions is not None
+        if self._options.memory:
+            self._remember()
+            noise = partial(_noise_around, self._seed)
+            memory, conditions = self._album.memory, _row(self._conditions)
+            for view in self._imagination.around(memory, self._thumb, self._pose, conditions, noise):
+                self._keep_imagined(view)
 
     def _keep_imagined(self, view: ImaginedView | None) -> None:
         if view:
-            self._album.keep(self._thumbnail_of(*view), view[1], IMAGINED_WORTH)
+            self._album.keep(view[0], self._thumbnail_of(*view), view[1], IMAGINED_WORTH)
 
     def _relight(self, before: Conditions, after: Conditions) -> None:
         """Puts what is in view and in memory into another light."""
@@ -347,7 +373,7 @@ class DreamEngine:
         kept = [index for index, pose in enumerate(path) if self._album.is_new(pose)]
         with torch.inference_mode():
             for latent, index in zip(self._encode(frames[kept]) if kept else (), kept, strict=True):
-                self._album.keep(self._thumbnail_of(latent[None], path[index]), path[index])
+                self._album.keep(latent[None], self._thumbnail_of(latent[None], path[index]), path[index])
 
     def _thumbnail_of(self, latent: Tensor, pose: Tensor) -> Tensor:
         """The RGB-D thumbnail (1 4 72 128) of a latent seen from a pose (1 5)."""
@@ -378,7 +404,7 @@ class DreamEngine:
         settled = self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began, moved)
         if not self._options.memory:
             return settled
-        return self._model.dynamics.recalled(settled, hint[:, 4:])
+        return self._album.recalled(settled, pose, self._index - self._began)
 
     def _frame(self, image: NDArray[np.uint8], hint: Tensor | None, watch: Stopwatch) -> Frame:
         assert self._conditions is not None
@@ -395,6 +421,10 @@ class DreamEngine:
             timings=watch.milliseconds,
             seen=seen,
         )
+
+
+def _noise_around(seed: int, number: int) -> Tensor:
+    return seeded_noise(seed, AROUND + number)
 
 
 def _row(conditions: Conditions) -> Tensor:

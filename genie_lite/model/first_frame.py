@@ -82,9 +82,14 @@ class FirstFrame(nn.Module):
 
     @torch.no_grad()
     def draw(
-        self, noise: Tensor, conditions: Tensor, seen: tuple[Tensor, Tensor] | None = None, nearest: int = NEAREST
+        self,
+        noise: Tensor,
+        conditions: Tensor,
+        seen: tuple[Tensor, Tensor] | None = None,
+        nearest: int = NEAREST,
+        steps: int = STEPS,
     ) -> Iterator[Tensor]:
-        """Draws one latent, 1 16 18 32, and yields it after each of STEPS steps, the last of which finishes it.
+        """Draws one latent, 1 16 18 32, and yields it after each denoising step, the last of which finishes it.
 
         seen: a coarse guess at it, 1 16 18 32, and until which flow time each cell, 18 32 in [0, 1], is kept to (as in
         RePaint, Lugmayr et al. 2022); from then on the drawing makes of it what the examples know.
@@ -102,7 +107,7 @@ class FirstFrame(nn.Module):
             clean = candidates.mixed(log_prior - numbers * error / (2 * (1 - t) ** 2))
             return torch.where(t < seen[1], seen[0], clean) if seen else clean
 
-        for latent in flow(denoise, noise, STEPS, shift=2.0):
+        for latent in flow(denoise, noise, steps, shift=2.0):
             yield latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
     def recolour(self, conditions: Tensor, asked: Tensor) -> Tensor:

@@ -15,23 +15,44 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genie_lite.model.first_frame import STEPS, FirstFrame
+from genie_lite.model.candidates import blurred
+from genie_lite.model.first_frame import FirstFrame
 from genie_lite.model.memory import SpatialMemory
 
-AHEAD, ASIDE = 16.0, math.radians(50)
-"""Where views are drawn: so many metres straight on, or here, but looking so far to either side."""
+AHEAD, ASIDE = 14.0, math.radians(50)
+"""Where views are drawn: so many metres on, or here, but looking so far to either side."""
+
+AROUND = tuple(math.radians(degrees) for degrees in (60, -60, 120, -120, 180))
+"""Directions in which a new world is drawn before the first step, one after the other."""
 
 NEEDED = 0.55
 """Coverage by one remembered view (see SpatialMemory.coverage) below which a view is drawn."""
 
-TRUST = 0.3
-"""Flow time until which a drawing keeps to what is seen already, where it is drawn as large as it was seen."""
+TRUST = 0.08
+"""Flow time until which a drawing keeps to what is seen already. Longer, and the blur of what is seen is drawn again,
+or nothing where a sky was seen."""
 
-NEAREST = 24
-"""Examples that take part: fewer than in a first frame, for each step has to fit into a frame's time."""
+NEAREST = 32
+"""Examples that take part: fewer than in a first frame, for a view has to be ready when it is needed."""
+
+STEPS = 10
+"""Denoising steps of a view."""
+
+PACE = 2
+"""Denoising steps a frame."""
+
+REDRAWN = 0.3
+"""Flow time until which a view that is drawn anew keeps to what it was."""
 
 MOSTLY = 0.7
 """Share of a cell's pixels that must be known for the cell to be taken as seen."""
+
+ALIKE = 0.4
+"""Mean squared difference from which on two cells hardly show the same, so that only the light can differ."""
+
+MATCHED, LITTLE = (5, 63), 0.02
+"""Rows and columns over whose mean a view takes the colours of what was seen, and the square of the share of them that
+has to be seen for that."""
 
 ImaginedView = tuple[Tensor, Tensor]
 """A finished view and its pose: latent 1 16 18 32, pose 1 5."""
@@ -45,21 +66,40 @@ class Imagination:
         self._drawing: Iterator[Tensor] = iter(())
         self._left = 0
         self._pose: Tensor
+        self._seen: tuple[Tensor, Tensor]
 
     def step(
-        self, memory: SpatialMemory, last: Tensor, pose: Tensor, conditions: Tensor, noise: Tensor
+        self, memory: SpatialMemory, last: Tensor, pose: Tensor, motion: Tensor, conditions: Tensor, noise: Tensor
     ) -> ImaginedView | None:
-        """Begins a view if one is needed, or goes on with it by a denoising step; returns a finished one and its pose.
+        """Begins a view if one is needed, or goes on with it by PACE denoising steps; returns a finished one and its
+        pose.
 
-        last: 1 4 72 128, the newest frame's thumbnail; pose: 1 5, from where it was seen; conditions: 1 18; noise: a
-        new view's, 1 16 18 32.
+        last: 1 4 72 128, the newest frame's thumbnail; pose: 1 5, from where it was seen; motion: 1 5, what the eye
+        does now; conditions: 1 18; noise: a new view's, 1 16 18 32.
         """
         if self._left == 0:
-            self._begin(memory, last, pose, conditions, noise)
-            return None
-        latent = next(self._drawing)
-        self._left -= 1
-        return (latent, self._pose) if self._left == 0 else None
+            for wanted in _poses_near(pose, motion):
+                if self._begin(memory, last, pose, wanted, conditions, noise):
+                    break
+            else:
+                return None
+        for _ in range(min(PACE, self._left)):
+            latent = next(self._drawing)
+            self._left -= 1
+        return (self._matched(latent), self._pose) if self._left == 0 else None
+
+    def around(
+        self, memory: SpatialMemory, last: Tensor, pose: Tensor, conditions: Tensor, noise: Callable[[int], Tensor]
+    ) -> Iterator[ImaginedView]:
+        """Draws what cannot be seen from here yet in every direction, for memory to keep each before the next.
+
+        noise gives each direction its own, 1 16 18 32, by its number.
+        """
+        for number, angle in enumerate(AROUND):
+            if self._begin(memory, last, pose, _turned(pose, angle), conditions, noise(number)):
+                *_, latent = self._drawing
+                self._left = 0
+                yield self._matched(latent), self._pose
 
     @property
     def drawing(self) -> bool:
@@ -69,41 +109,59 @@ class Imagination:
     def redraw(self, latent: Tensor, pose: Tensor, conditions: Tensor, noise: Tensor) -> None:
         """Begins to draw a view (1 16 18 32, from pose 1 5) anew under other conditions, as coarsely alike as can be;
         what was being drawn is given up."""
-        trust = torch.full(latent.shape[2:], TRUST)
-        self._drawing = self._first_frame.draw(noise, conditions, (latent, trust), NEAREST)
-        self._left, self._pose = STEPS, pose
+        trust = torch.full(latent.shape[2:], REDRAWN)
+        self._drawing = self._first_frame.draw(noise, conditions, (latent, trust), NEAREST, STEPS)
+        self._left, self._pose, self._seen = STEPS, pose, (latent, torch.zeros_like(trust))
 
-    def _begin(self, memory: SpatialMemory, last: Tensor, pose: Tensor, conditions: Tensor, noise: Tensor) -> None:
-        for wanted in _poses_near(pose):
-            if float(memory.coverage(wanted.float()).mean(2).max()) < NEEDED:
-                seen = self._seen(memory, last, pose, wanted)
-                self._drawing = self._first_frame.draw(noise, conditions, seen, NEAREST)
-                self._left, self._pose = STEPS, wanted
-                return
+    def _begin(
+        self, memory: SpatialMemory, last: Tensor, pose: Tensor, wanted: Tensor, conditions: Tensor, noise: Tensor
+    ) -> bool:
+        """Whether the wanted view is not known yet; then its drawing begins."""
+        needed = float(memory.coverage(wanted.float()).mean(2).max()) < NEEDED
+        if needed:
+            shown, known = self._seen = self._look(memory, last, pose, wanted)
+            self._drawing = self._first_frame.draw(noise, conditions, (shown, TRUST * known), NEAREST, STEPS)
+            self._left, self._pose = STEPS, wanted
+        return needed
 
-    def _seen(self, memory: SpatialMemory, last: Tensor, pose: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        """What can be seen of the wanted view from here, as a latent (1 16 18 32), and until which flow time each of
-        its cells (18 32) is kept to: the less, the larger it has to be drawn than it was seen."""
+    def _matched(self, latent: Tensor) -> Tensor:
+        """A drawn view (1 16 18 32) in the colours of what was seen of it, row by row: the same light."""
+        shown, known = self._seen
+        change = shown - latent
+        alike = known * torch.exp(-change.square().mean(1, keepdim=True) / ALIKE)
+        part = blurred(alike, MATCHED)
+        return latent + blurred(change * alike, MATCHED) * part / (part.square() + LITTLE)
+
+    def _look(self, memory: SpatialMemory, last: Tensor, pose: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """What can be seen of the wanted view from here, as a latent (1 16 18 32), and which of its cells (18 32) are
+        seen: 1 or 0."""
         (colours, depth), (older, older_depth) = memory.look(last, pose, wanted)
         unknown = depth == torch.inf
         colours, depth = torch.where(unknown, older, colours), torch.where(unknown, older_depth, depth)
         known = (depth < torch.inf).float()
-        enlarged = 1 + (wanted - pose)[0, :3].norm().float() / depth
-        trust = F.avg_pool2d(known * TRUST / enlarged, 4)[0, 0]
-        trust = trust * (F.avg_pool2d(known, 4)[0, 0] > MOSTLY)
-        return self._to_latent(torch.cat([colours * known, known], 1)), trust
+        cells = (F.avg_pool2d(known, 4)[0, 0] > MOSTLY).float()
+        return self._to_latent(torch.cat([colours * known, known], 1)), cells
 
 
-def _poses_near(pose: Tensor) -> Iterator[Tensor]:
-    """Poses (1 5) that the eye at `pose` may soon look from, level: ahead, and to both sides."""
-    level = pose.clone()
-    level[:, 4] = 0
-    yaw = float(pose[0, 3])
-    ahead = level.clone()
-    ahead[:, 0] += AHEAD * math.sin(yaw)
-    ahead[:, 1] += AHEAD * math.cos(yaw)
+def _poses_near(pose: Tensor, motion: Tensor) -> Iterator[Tensor]:
+    """Poses (1 5) that the eye at `pose` may soon look from, level, the likeliest first: to where it turns, on the way
+    that it goes, and to both sides."""
+    forward, right, turn = (float(motion[0, n]) for n in (0, 1, 3))
+    side = math.copysign(ASIDE, turn)
+    if turn:
+        yield _turned(pose, side)
+    heading = float(pose[0, 3]) + (math.atan2(right, forward) if forward or right else 0.0)
+    ahead = _turned(pose, 0.0)
+    ahead[:, 0] += AHEAD * math.sin(heading)
+    ahead[:, 1] += AHEAD * math.cos(heading)
     yield ahead
-    for aside in (ASIDE, -ASIDE):
-        turned = level.clone()
-        turned[:, 3] += aside
-        yield turned
+    yield _turned(pose, side)
+    yield _turned(pose, -side)
+
+
+def _turned(pose: Tensor, angle: float) -> Tensor:
+    """A pose (1 5) level and turned."""
+    turned = pose.clone()
+    turned[:, 3] += angle
+    turned[:, 4] = 0
+    return turned
