@@ -13,6 +13,7 @@ from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
 from genie_lite.conditions import Conditions
 from genie_lite.worlds.landscape.country import Country
+from genie_lite.worlds.landscape.frustum import Frustum
 from genie_lite.worlds.landscape.noise import Floats
 from genie_lite.worlds.landscape.renderer import Renderer
 from genie_lite.worlds.landscape.sampling import sample_conditions
@@ -55,9 +56,7 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._conditions = drawn if given is None else _as_conditions(given)
         self._steps = 0
         with self._renderer.context:
-            if self._country is not None:
-                self._country.release()
-            self._country = Country(self._conditions, world_seed, self._renderer)
+            self._country = Country(self._conditions, world_seed, self._renderer.pool)
             self._walker = Walker.spawn(self._country, world_seed)
             return self._observe(blocked=False)
 
@@ -91,10 +90,10 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self._country is None:
             raise gymnasium.error.ResetNeeded("call reset() first")
         pose, country = self._walker.pose, self._country
-        tiles = [country.tile(*key).array for key in country.visible(pose)]
+        view = Frustum(pose)
         if self._light_of is not self._conditions:
             self._light, self._light_of = light(self._conditions), self._conditions
-        self._renderer.draw(size, pose, tiles, self._light, self._conditions, self._steps / STEPS_PER_SECOND)
+        self._renderer.draw(size, view, country.faces(pose, view), self._light, self._conditions, self._steps / STEPS_PER_SECOND)
 
     def _observe(self, blocked: bool) -> tuple[Observation, dict[str, Any]]:
         self._draw(_SIZE)

@@ -99,16 +99,6 @@ def light(conditions: Conditions) -> Light:
     )
 
 
-def dome_vertices(sides: int = 28) -> NDArray[np.float32]:
-    """float32 (N, 3): triangles of a sphere around the eye, finer near the horizon where colours change fastest."""
-    heights = np.array([-1.0, 0.0, 0.06, 0.13, 0.21, 0.3, 0.42, 0.58, 0.78, 1.0])
-    azimuth = np.arange(sides + 1) * (2 * math.pi / sides)
-    flat = np.sqrt(1 - heights**2)[:, None]
-    points = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), np.repeat(heights[:, None], sides + 1, 1)], -1)
-    a, b, c, d = points[:-1, :-1], points[:-1, 1:], points[1:, :-1], points[1:, 1:]
-    return np.stack([a, b, c, c, b, d], 2).reshape(-1, 3).astype(np.float32)
-
-
 CLOUD_VERTEX = np.dtype([("position", "<f4", 3), ("centre", "<f4", 3), ("normal", "<f4", 3), ("rank", "<f4")])
 
 
@@ -134,6 +124,27 @@ def cloud_vertices(seed: int) -> NDArray[np.void]:
         centre = np.array([*(math.cos(slant) * outward[:2]), math.sin(slant)])
         clouds.append(_cloud(corners, centre, index / CLOUDS))
     return np.concatenate(clouds)
+
+
+def cloud_groups(vertices: NDArray[np.void]) -> tuple[NDArray[np.uint32], Floats]:
+    """Each cloud's vertices (CLOUDS, N), the last repeated where it has fewer, and corners (CLOUDS, 8, 3) of a box that
+    holds it at its largest."""
+    groups, corners = [], []
+    for rank in np.unique(vertices["rank"]):
+        own = np.flatnonzero(vertices["rank"] == rank)
+        # Largest size: see cloud.vert.glsl.
+        ends = 1.35 * np.stack([vertices["position"][own].min(0), vertices["position"][own].max(0)])
+        box = np.stack(np.meshgrid(*np.append(ends, [[0, 0, 0]], 0).T, indexing="ij"), -1).reshape(-1, 3)
+        corners.append(vertices["centre"][own[0]] + box)
+        groups.append(own)
+    most = max(len(own) for own in groups)
+    padded = [np.pad(own, (0, most - len(own)), "edge") for own in groups]
+    return np.stack(padded).astype(np.uint32), np.stack(corners)
+
+
+def clouds_there(clouds: float) -> int:
+    """How many clouds have begun to grow at that cloudiness; the others have no size."""
+    return math.ceil(min(clouds * 1.18, 1.0) * CLOUDS)
 
 
 def _cloud(corners: Floats, centre: Floats, rank: float) -> NDArray[np.void]:

@@ -15,6 +15,9 @@ from genie_lite.worlds.landscape.terrain import WATER_LEVEL, Terrain
 CELLS = (12, 6, 3)
 """Cells along a tile's side for each level of detail."""
 
+_CHUNKS = (4, 2, 1)
+"""Squares along a tile's side that are left out one by one when they are not in view, for each level of detail."""
+
 VERTEX = np.dtype([("position", "<f4", 3), ("normal", "u1", 4), ("colour", "u1", 4)])
 """What the scene shader reads: world position; unit normal and glow (-1 to 1 as 1 to 255); colour and whether it is
 water. 20 bytes."""
@@ -62,6 +65,16 @@ class Grid:
         return np.where((i + j) % 2 == 0, rising, falling)
 
 
+@dataclass(frozen=True)
+class Chunks:
+    """Faces (F, 3) in K squares of a tile: where in them each square starts (K,), its corners low and high (K, 3)."""
+
+    faces: NDArray[np.uint32]
+    starts: NDArray[np.int64]
+    low: Floats
+    high: Floats
+
+
 def make_grid(terrain: Terrain, ix: int, iy: int, level: int) -> tuple[Grid, Floats, Floats, Floats]:
     """The tile's grid, its points x, y (n + 1, n + 1) and biome weights (8, n + 1, n + 1)."""
     n = CELLS[level]
@@ -87,8 +100,8 @@ _OWNED = tuple(own_corners(corners) for corners in _CORNERS)
 
 def build(
     terrain: Terrain, objects: Objects, ix: int, iy: int, level: int
-) -> tuple[NDArray[np.void], NDArray[np.uint32], Grid]:
-    """All of tile (ix, iy): VERTEX (V,), faces (F, 3), and its grid."""
+) -> tuple[NDArray[np.void], Chunks, Grid]:
+    """All of tile (ix, iy): VERTEX (V,), its chunks, and its grid."""
     grid, x, y, weights = make_grid(terrain, ix, iy, level)
     points = np.stack([x, y, grid.heights], -1).reshape(-1, 3)
     at, source, faces = _OWNED[level]
@@ -109,8 +122,22 @@ def build(
         parts.append(Part(surface, _up(len(at)), colour[source], glow[source], faces[wet], water=1.0))
     parts += _things(objects, grid, level)
     starts = np.cumsum([0, *(len(part.points) for part in parts)])
-    indices = np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)])
-    return np.concatenate([part.vertices() for part in parts]), indices.astype(np.uint32), grid
+    faces = np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)])
+    vertices = np.concatenate([part.vertices() for part in parts])
+    return vertices, chunks(vertices["position"], faces, ix, iy, level), grid
+
+
+def chunks(points: NDArray[np.float32], faces: NDArray[np.integer], ix: int, iy: int, level: int) -> Chunks:
+    """Cuts the faces (F, 3) between points (V, 3) of tile (ix, iy) into squares."""
+    corners, n = points[faces], _CHUNKS[level]
+    low, high = corners.min(1), corners.max(1)
+    middle = 0.5 * (low[:, :2] + high[:, :2])
+    column, row = np.clip((middle / TILE - [ix, iy]) * n, 0, n - 1).astype(int).T
+    square = row * n + column
+    order = np.argsort(square, kind="stable")
+    starts = np.flatnonzero(np.diff(square[order], prepend=-1))
+    bounds = np.minimum.reduceat(low[order], starts), np.maximum.reduceat(high[order], starts)
+    return Chunks(faces[order].astype(np.uint32), starts, *bounds)
 
 
 def _up(count: int) -> NDArray[np.floating]:

@@ -1,0 +1,39 @@
+"""What a camera can see, tested on the processor so that the graphics card is spared the rest."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genie_lite.camera import TAN_X, TAN_Y, Pose
+from genie_lite.worlds.landscape.noise import Floats
+
+
+class Frustum:
+    """The view from a pose. Nothing that can be seen is ever told to be out of sight; a little that cannot be may pass.
+
+    eye: (3,) metres; right, up, ahead: unit vectors (3,).
+    """
+
+    def __init__(self, pose: Pose) -> None:
+        sin, cos = math.sin(pose.yaw), math.cos(pose.yaw)
+        dip, rise = math.sin(pose.pitch), math.cos(pose.pitch)
+        self.eye = np.array([pose.x, pose.y, pose.z])
+        self.right = np.array([cos, -sin, 0.0])
+        self.ahead = np.array([sin * rise, cos * rise, dip])
+        self.up = np.array([-sin * dip, -cos * dip, rise])
+        wide, high = TAN_X * self.ahead, TAN_Y * self.ahead
+        # Inward normals of the four sides.
+        self._sides = np.array([wide - self.right, wide + self.right, high - self.up, high + self.up])
+
+    def sees_boxes(self, low: Floats, high: Floats) -> NDArray[np.bool_]:
+        """Whether each of N boxes between the corners `low` and `high` (N, 3), in world metres, may be in view."""
+        half = 0.5 * (high - low)
+        reach = (low + half - self.eye) @ self._sides.T + half @ np.abs(self._sides).T
+        return (reach >= 0.0).all(1)
+
+    def sees_directions(self, corners: Floats) -> NDArray[np.bool_]:
+        """Whether each of N hulls of directions (N, C, 3) from the eye may be in view."""
+        return ((corners @ self._sides.T) >= 0.0).any(1).all(1)
