@@ -93,7 +93,9 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         view = Frustum(pose)
         if self._light_of is not self._conditions:
             self._light, self._light_of = light(self._conditions), self._conditions
-        self._renderer.draw(size, view, country.faces(pose, view), self._light, self._conditions, self._steps / STEPS_PER_SECOND)
+        self._renderer.draw(
+            size, view, country.faces(pose, view), self._light, self._conditions, self._steps / STEPS_PER_SECOND
+        )
 
     def _observe(self, blocked: bool) -> tuple[Observation, dict[str, Any]]:
         self._draw(_SIZE)
