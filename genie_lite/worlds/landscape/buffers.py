@@ -16,7 +16,7 @@ class Pool:
         self._used = 0
 
     def add(self, vertices: NDArray[np.void]) -> int | None:
-        """Stores vertices (V,) and returns the number of the first; None if there is no room: `clear`, and add again."""
+        """Stores vertices (V,) and returns the number of the first; None where there is no room: `clear` it."""
         first, end = self._used, self._used + len(vertices)
         if end * vertices.itemsize > self.buffer.size:
             return None

@@ -97,16 +97,12 @@ class Country:
         px, py = math.floor(pose.x / TILE), math.floor(pose.y / TILE)
         dx = (_OFFSETS[0] + px + 0.5) * TILE - pose.x
         dy = (_OFFSETS[1] + py + 0.5) * TILE - pose.y
-        distance = np.hypot(dx, dy)
-        near = np.flatnonzero(distance < VIEW_DISTANCE + _RADIUS * 0.9)
-        levels = np.searchsorted(_LEVEL_DISTANCES, distance[near])
-        keys = list(
-            zip((_OFFSETS[0][near] + px).tolist(), (_OFFSETS[1][near] + py).tolist(), levels.tolist(), strict=True)
-        )
-        seen = [keys[k] for k in np.flatnonzero(_ahead(dx[near], dy[near], pose))]
-        if any(key not in self._tiles for key in seen):
-            self._make(keys)
-        return [self._tiles[key] for key in seen]
+        away = np.hypot(dx, dy)
+        near = away < VIEW_DISTANCE + _RADIUS * 0.9
+        keys = _keys(near & _ahead(dx, dy, pose), away, px, py)
+        if any(key not in self._tiles for key in keys):
+            self._make(_keys(near, away, px, py))
+        return [self._tiles[key] for key in keys]
 
     def _make(self, keys: list[Key]) -> None:
         """Makes the tiles that are missing, many at a time."""
@@ -123,6 +119,13 @@ class Country:
                     self._tiles.clear()
                     return self._make(keys)
                 self._tiles.update(zip(batch, _tiles(chunks, first, len(batch)), strict=True))
+
+
+def _keys(chosen: NDArray[np.bool_], away: Floats, px: int, py: int) -> list[Key]:
+    """Those of the tiles around (px, py) that are chosen, in the detail that their distance from the eye asks for."""
+    own = np.flatnonzero(chosen)
+    levels = np.searchsorted(_LEVEL_DISTANCES, away[own])
+    return list(zip(*np.stack([_OFFSETS[0][own] + px, _OFFSETS[1][own] + py, levels]).tolist(), strict=True))
 
 
 def _ahead(dx: Floats, dy: Floats, pose: Pose) -> NDArray[np.bool_]:

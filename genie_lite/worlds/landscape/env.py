@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +45,8 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._conditions = Conditions(meadow=1.0)
         self._light, self._light_of = light(self._conditions), self._conditions
         self._steps = 0
+        self._drawn: dict[tuple[int, int], tuple[Pose, Conditions, int]] = {}
+        """The instant that the renderer's picture of each size shows."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -55,6 +58,7 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         drawn = self.sample_conditions(self.np_random)
         self._conditions = drawn if given is None else _as_conditions(given)
         self._steps = 0
+        self._drawn.clear()
         with self._renderer.context:
             self._country = Country(self._conditions, world_seed, self._renderer.pool)
             self._walker = Walker.spawn(self._country, world_seed)
@@ -89,13 +93,15 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     def _draw(self, size: tuple[int, int]) -> None:
         if self._country is None:
             raise gymnasium.error.ResetNeeded("call reset() first")
-        pose, country = self._walker.pose, self._country
-        view = Frustum(pose)
+        pose, falling = self._walker.pose, max(self._conditions.rain, self._conditions.snowfall) > 0
+        instant = pose, self._conditions, self._steps if falling else 0
+        if self._drawn.get(size) == instant:
+            return
         if self._light_of is not self._conditions:
             self._light, self._light_of = light(self._conditions), self._conditions
-        self._renderer.draw(
-            size, view, country.faces(pose, view), self._light, self._conditions, self._steps / STEPS_PER_SECOND
-        )
+        view, time = Frustum(pose), self._steps / STEPS_PER_SECOND
+        self._renderer.draw(size, view, self._country.faces(pose, view), self._light, self._conditions, time)
+        self._drawn[size] = instant
 
     def _observe(self, blocked: bool) -> tuple[Observation, dict[str, Any]]:
         self._draw(_SIZE)
@@ -111,12 +117,14 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     def _local_biomes(self, pose: Pose) -> Floats:
         """Mean weights around the player and some 30 m ahead."""
         assert self._country is not None
-        ahead = [pose.moved(forward, right, 0.0) for forward, right in _FAN]
-        x, y = np.array([(p.x, p.y) for p in ahead]).T
+        sin, cos = math.sin(pose.yaw), math.cos(pose.yaw)
+        x = pose.x + _FAN[0] * sin + _FAN[1] * cos
+        y = pose.y + _FAN[0] * cos - _FAN[1] * sin
         return self._country.terrain.biomes(x, y).mean(1)
 
 
-_FAN = ((0, 0), (15, -6), (15, 6), (30, -15), (30, 0), (30, 15), (60, 0))
+# Metres ahead and to the right.
+_FAN = np.array([(0, 0), (15, -6), (15, 6), (30, -15), (30, 0), (30, 15), (60, 0)]).T
 
 
 def _as_conditions(given: Conditions | NDArray[np.float32]) -> Conditions:

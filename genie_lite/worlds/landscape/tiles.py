@@ -50,7 +50,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Grid:
-    """Heights (T, n + 1, n + 1), rows northward, of tiles ix, iy (T,), cut into triangles along alternating diagonals."""
+    """Heights (T, n + 1, n + 1), rows northward, of tiles ix, iy (T,), cut into triangles along alternating
+    diagonals."""
 
     ix: Indices
     iy: Indices
