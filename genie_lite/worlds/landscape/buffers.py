@@ -40,6 +40,7 @@ class Drawing:
     def render(self, order: NDArray[np.uint32]) -> None:
         """Draws triangles given as vertex numbers, of any shape."""
         if order.size:
-            self._order.orphan(max(self._order.size, order.nbytes))
+            if order.nbytes > self._order.size:
+                self._order.orphan(2 * order.nbytes)
             self._order.write(order)
             self._array.render(vertices=order.size)

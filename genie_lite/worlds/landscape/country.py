@@ -11,22 +11,28 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from genie_lite.camera import TAN_X, TAN_Y, Pose
-from genie_lite.conditions import Conditions
+from genie_lite.camera import Pose
+from genie_lite.conditions import BIOMES, Conditions
 from genie_lite.worlds.landscape.buffers import Pool
 from genie_lite.worlds.landscape.frustum import Frustum
 from genie_lite.worlds.landscape.noise import Floats
 from genie_lite.worlds.landscape.objects import TILE, Objects, place
 from genie_lite.worlds.landscape.sky import VIEW_DISTANCE
 from genie_lite.worlds.landscape.terrain import Terrain
-from genie_lite.worlds.landscape.tiles import CELLS, Chunks, Floor, build, make_grid
+from genie_lite.worlds.landscape.tiles import CELLS, Chunks, Surface, build, make_grid, mixes
 
-_LEVEL_DISTANCES = (60.0, 125.0)
 _CACHED_TILES = 500
 _AT_ONCE = 24
+_MARGIN = 8.0
+"""Metres that things may reach over their tile's border."""
+
+_DISTANCES = (60.0, 125.0, VIEW_DISTANCE + 0.675 * TILE)
+"""Metres to the middle of a tile up to which it is drawn in each level of detail."""
+
 _REACH = int(VIEW_DISTANCE // TILE) + 1
-_RADIUS = TILE * 0.75
-_OFFSETS = np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1].reshape(2, -1)
+_COLUMNS, _ROWS = np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1].reshape(2, -1).tolist()
+_OFFSETS = TILE * np.array([_COLUMNS, _ROWS])
+_NOTHING = np.empty(0, np.uint32)
 
 Key = tuple[int, int, int]
 """A tile's column, row and level of detail, 0 the finest."""
@@ -41,6 +47,19 @@ class Tile:
     high: Floats
 
 
+@dataclass(frozen=True)
+class Around:
+    """All squares of the tiles around a place (column, row, level of each tile): their corners low and high (K, 3),
+    middle (K, 2), faces, and which of them stand for a tile that is not made yet."""
+
+    place: tuple[int, int, list[int]]
+    low: Floats
+    high: Floats
+    middle: Floats
+    squares: list[NDArray[np.uint32]]
+    missing: NDArray[np.bool_]
+
+
 class Country:
     """The tiles of one seed, made when first needed and kept while there is room."""
 
@@ -49,7 +68,9 @@ class Country:
         self._conditions, self._seed, self._pool = conditions, seed, pool
         pool.clear()
         self._tiles: dict[Key, Tile] = {}
-        self._floors: dict[tuple[int, int], Floor] = {}
+        self._around: Around | None = None
+        self._floors: dict[tuple[int, int], Surface] = {}
+        self._mixes: dict[tuple[int, int], list[tuple[int, Surface]]] = {}
         self._objects: OrderedDict[tuple[int, int], Objects] = OrderedDict()
 
     def objects(self, places: Iterable[tuple[int, int]]) -> list[Objects]:
@@ -72,7 +93,7 @@ class Country:
         floor = self._floors.get((ix, iy))
         if floor is None:
             grid, _, _ = make_grid(self.terrain, np.array([ix]), np.array([iy]), 0)
-            floor = self._floors[ix, iy] = Floor(ix, iy, grid.heights[0].tolist())
+            floor = self._floors[ix, iy] = Surface(ix, iy, grid.heights[0].tolist())
         return floor.at(x, y)
 
     def obstacles(self, x: float, y: float, reach: float = 8.0) -> tuple[Floats, Floats]:
@@ -82,27 +103,46 @@ class Country:
         near = self.objects((ix, iy) for ix in sorted(columns) for iy in sorted(rows))
         return np.concatenate([o.circles for o in near]), np.concatenate([o.walls for o in near])
 
-    def faces(self, pose: Pose, view: Frustum) -> NDArray[np.uint32]:
-        """Vertex numbers in the pool (3 F,) of all faces that may be in view, nearest first."""
-        tiles = self._in_view(pose)
-        low, high = np.concatenate([t.low for t in tiles]), np.concatenate([t.high for t in tiles])
-        seen = np.flatnonzero(view.sees_boxes(low, high))
-        away = 0.5 * (low[seen, :2] + high[seen, :2]) - view.eye[:2]
-        order = seen[np.argsort((away * away).sum(1), kind="stable")]
-        squares = [square for tile in tiles for square in tile.squares]
-        return np.concatenate([squares[k] for k in order]) if len(order) else np.empty(0, np.uint32)
+    def biomes(self, places: Iterable[tuple[float, float]]) -> Floats:
+        """Mean weights (8,) of the biomes at the places (x, y), between points 4 m apart."""
+        if self.terrain.pure is not None:
+            return self.terrain.pure
+        total, count = [0.0] * len(BIOMES), 0
+        for x, y in places:
+            ix, iy = math.floor(x / TILE), math.floor(y / TILE)
+            if (ix, iy) not in self._mixes:
+                self._mixes[ix, iy] = mixes(self.terrain, ix, iy)
+            for index, mix in self._mixes[ix, iy]:
+                total[index] += mix.at(x, y)
+            count += 1
+        return np.array(total) / count
 
-    def _in_view(self, pose: Pose) -> list[Tile]:
-        """The tiles in view. Where one is missing, all around the player are made: together they cost least."""
+    def faces(self, pose: Pose, view: Frustum) -> NDArray[np.uint32]:
+        """Vertex numbers in the pool (3 F,) of all faces that may be in view, nearest first.
+
+        Where a tile is missing, all that are around the player are made: together they cost least.
+        """
         px, py = math.floor(pose.x / TILE), math.floor(pose.y / TILE)
-        dx = (_OFFSETS[0] + px + 0.5) * TILE - pose.x
-        dy = (_OFFSETS[1] + py + 0.5) * TILE - pose.y
-        away = np.hypot(dx, dy)
-        near = away < VIEW_DISTANCE + _RADIUS * 0.9
-        keys = _keys(near & _ahead(dx, dy, pose), away, px, py)
-        if any(key not in self._tiles for key in keys):
-            self._make(_keys(near, away, px, py))
-        return [self._tiles[key] for key in keys]
+        dx, dy = _OFFSETS[0] + (px + 0.5) * TILE - pose.x, _OFFSETS[1] + (py + 0.5) * TILE - pose.y
+        levels = np.searchsorted(_DISTANCES, np.hypot(dx, dy)).tolist()
+        if self._around is None or self._around.place != (px, py, levels):
+            self._around = self._look_around(px, py, levels)
+        seen = view.sees_boxes(self._around.low, self._around.high)
+        if (seen & self._around.missing).any():
+            self._make(_keys(px, py, levels))
+            self._around = self._look_around(px, py, levels)
+            seen = view.sees_boxes(self._around.low, self._around.high)
+        own = np.flatnonzero(seen)
+        away = self._around.middle[own] - view.eye[:2]
+        order = own[np.argsort((away * away).sum(1), kind="stable")].tolist()
+        return np.concatenate([self._around.squares[k] for k in order]) if order else _NOTHING
+
+    def _look_around(self, px: int, py: int, levels: list[int]) -> Around:
+        tiles = [self._tiles.get(key) or _unmade(*key) for key in _keys(px, py, levels)]
+        low, high = np.concatenate([t.low for t in tiles]), np.concatenate([t.high for t in tiles])
+        squares = [square for tile in tiles for square in tile.squares]
+        missing = np.array([square is _NOTHING for square in squares])
+        return Around((px, py, levels), low, high, 0.5 * (low[:, :2] + high[:, :2]), squares, missing)
 
     def _make(self, keys: list[Key]) -> None:
         """Makes the tiles that are missing, many at a time."""
@@ -121,19 +161,17 @@ class Country:
                 self._tiles.update(zip(batch, _tiles(chunks, first, len(batch)), strict=True))
 
 
-def _keys(chosen: NDArray[np.bool_], away: Floats, px: int, py: int) -> list[Key]:
-    """Those of the tiles around (px, py) that are chosen, in the detail that their distance from the eye asks for."""
-    own = np.flatnonzero(chosen)
-    levels = np.searchsorted(_LEVEL_DISTANCES, away[own])
-    return list(zip(*np.stack([_OFFSETS[0][own] + px, _OFFSETS[1][own] + py, levels]).tolist(), strict=True))
+def _keys(px: int, py: int, levels: list[int]) -> list[Key]:
+    """The tiles around (px, py) that are near enough to be seen."""
+    places = zip(_COLUMNS, _ROWS, levels, strict=True)
+    return [(px + ix, py + iy, level) for ix, iy, level in places if level < len(CELLS)]
 
 
-def _ahead(dx: Floats, dy: Floats, pose: Pose) -> NDArray[np.bool_]:
-    """Whether tiles whose centres lie (dx, dy) metres from the eye may be in view."""
-    sin, cos = math.sin(pose.yaw), math.cos(pose.yaw)
-    ahead, right = dx * sin + dy * cos, dx * cos - dy * sin
-    slope = TAN_X / max(math.cos(pose.pitch) - TAN_Y * abs(math.sin(pose.pitch)), 0.2)
-    return (np.abs(right) - slope * np.maximum(ahead, 0) < _RADIUS * math.hypot(1, slope)) & (ahead > -_RADIUS)
+def _unmade(ix: int, iy: int, level: int) -> Tile:
+    """Stands for a tile of which nothing is known yet but that it lies between the deepest lake and the highest peak."""
+    low = np.array([[ix * TILE - _MARGIN, iy * TILE - _MARGIN, -1e3]])
+    high = np.array([[(ix + 1) * TILE + _MARGIN, (iy + 1) * TILE + _MARGIN, 1e3]])
+    return Tile([_NOTHING], low, high)
 
 
 def _tiles(chunks: Chunks, first: int, count: int) -> list[Tile]:

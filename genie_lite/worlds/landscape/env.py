@@ -118,13 +118,12 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Mean weights around the player and some 30 m ahead."""
         assert self._country is not None
         sin, cos = math.sin(pose.yaw), math.cos(pose.yaw)
-        x = pose.x + _FAN[0] * sin + _FAN[1] * cos
-        y = pose.y + _FAN[0] * cos - _FAN[1] * sin
-        return self._country.terrain.biomes(x, y).mean(1)
+        fan = ((pose.x + a * sin + r * cos, pose.y + a * cos - r * sin) for a, r in _FAN)
+        return self._country.biomes(fan)
 
 
-# Metres ahead and to the right.
-_FAN = np.array([(0, 0), (15, -6), (15, 6), (30, -15), (30, 0), (30, 15), (60, 0)]).T
+_FAN = ((0, 0), (15, -6), (15, 6), (30, -15), (30, 0), (30, 15), (60, 0))
+"""Metres ahead and to the right."""
 
 
 def _as_conditions(given: Conditions | NDArray[np.float32]) -> Conditions:

@@ -34,6 +34,7 @@ class Frustum:
         reach = (low + half - self.eye) @ self._sides.T + half @ np.abs(self._sides).T
         return (reach >= 0.0).all(1)
 
-    def sees_directions(self, corners: Floats) -> NDArray[np.bool_]:
-        """Whether each of N hulls of directions (N, C, 3) from the eye may be in view."""
-        return ((corners @ self._sides.T) >= 0.0).any(1).all(1)
+    def sees_balls(self, axes: Floats, radii: Floats) -> NDArray[np.bool_]:
+        """Whether each of N balls about the points `axes` (N, 3), relative to the eye, with `radii` (N,), may be in
+        view."""
+        return (axes @ self._sides.T >= -math.hypot(1, TAN_X) * radii[:, None]).all(1)

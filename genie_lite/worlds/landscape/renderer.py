@@ -28,6 +28,9 @@ from genie_lite.worlds.landscape.sky import (
 _DISC_SIDES = 14
 _DROPS = {"rain": 130, "snowfall": 200}
 _POOL_BYTES = 16 << 20
+_WIDER = 4
+"""How much wider and higher than the picture the viewport is: Mesa's renderer is slow with all that its edges cut."""
+
 _VECTOR = ("<f4", 3)
 _FRAME = np.dtype(
     [("camera", "<f4", (4, 4)), ("eye", *_VECTOR), ("time", "<f4"), ("zenith", *_VECTOR), ("night", "<f4")]
@@ -85,7 +88,7 @@ class Renderer:
         clouds, program = cloud_vertices(5), self._program("cloud.vert", "colour.frag")
         names = "position centre normal rank"
         self._clouds = Drawing(self.context, program, self.context.buffer(clouds), "3f 3f 3f 1f", names)
-        self._cloud_groups, self._cloud_corners = cloud_groups(clouds)
+        self._cloud_groups, *self._cloud_balls = cloud_groups(clouds)
         self._drop_program = self._program("drops.vert", "drops.frag")
         seeds = np.random.default_rng(7).random((max(_DROPS.values()), 3)).astype(np.float32)
         self._drops = self._array(self._drop_program, np.repeat(seeds, 3, 0), "3f", "seed")
@@ -113,6 +116,8 @@ class Renderer:
             depth.compare_func = ""
             outputs = [make.renderbuffer((width, height), 4), make.renderbuffer((width, height), 1, dtype="f4")]
             large = make.framebuffer([colour], depth)
+            margin = (1 - _WIDER) * width, (1 - _WIDER) * height
+            large.viewport = *margin, double[0] * _WIDER, double[1] * _WIDER
             self._targets[width, height] = Target(large, colour, depth, make.framebuffer(outputs))
         return self._targets[width, height]
 
@@ -158,8 +163,9 @@ class Renderer:
         self._resolve.render(moderngl.TRIANGLE_STRIP, vertices=4)
 
     def _draw_clouds(self, view: Frustum, conditions: Conditions) -> None:
-        count = clouds_there(conditions.clouds)
-        self._clouds.render(self._cloud_groups[:count][view.sees_directions(self._cloud_corners[:count])])
+        seen = view.sees_balls(*self._cloud_balls)
+        seen[clouds_there(conditions.clouds) :] = False
+        self._clouds.render(self._cloud_groups[seen])
 
     def _draw_drops(self, target: Target, conditions: Conditions) -> None:
         amounts = {name: getattr(conditions, name) for name in _DROPS}
@@ -206,7 +212,7 @@ class Renderer:
 def camera_matrix(view: Frustum) -> NDArray[np.float32]:
     """Float32 (4, 4), column by column as OpenGL wants it: from metres relative to the eye to clip space."""
     camera = np.zeros((4, 4))
-    camera[0, :3], camera[1, :3] = view.right / TAN_X, view.up / TAN_Y
+    camera[0, :3], camera[1, :3] = view.right / (TAN_X * _WIDER), view.up / (TAN_Y * _WIDER)
     camera[2, :3], camera[3, :3] = view.ahead * (FAR + NEAR) / (FAR - NEAR), view.ahead
     camera[2, 3] = -2 * FAR * NEAR / (FAR - NEAR)
     return camera.T.astype(np.float32)

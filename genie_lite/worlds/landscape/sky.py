@@ -53,7 +53,8 @@ class Light:
 
 
 def _at(table: NDArray[np.float32], hour: float) -> Floats:
-    return np.array([np.interp(hour, _HOURS, table[:, k]) for k in range(3)])
+    k = int(np.searchsorted(_HOURS, hour, "right")) - 1
+    return table[k] + (hour - _HOURS[k]) / (_HOURS[k + 1] - _HOURS[k]) * (table[k + 1] - table[k])
 
 
 def _orbit(hour: float) -> Floats:
@@ -126,20 +127,15 @@ def cloud_vertices(seed: int) -> NDArray[np.void]:
     return np.concatenate(clouds)
 
 
-def cloud_groups(vertices: NDArray[np.void]) -> tuple[NDArray[np.uint32], Floats]:
-    """Each cloud's vertices (CLOUDS, N), the last repeated where it has fewer, and corners (CLOUDS, 8, 3) of a box that
-    holds it at its largest."""
-    groups, corners = [], []
-    for rank in np.unique(vertices["rank"]):
-        own = np.flatnonzero(vertices["rank"] == rank)
-        # Largest size: see cloud.vert.glsl.
-        ends = 1.35 * np.stack([vertices["position"][own].min(0), vertices["position"][own].max(0)])
-        box = np.stack(np.meshgrid(*np.append(ends, [[0, 0, 0]], 0).T, indexing="ij"), -1).reshape(-1, 3)
-        corners.append(vertices["centre"][own[0]] + box)
-        groups.append(own)
-    most = max(len(own) for own in groups)
-    padded = [np.pad(own, (0, most - len(own)), "edge") for own in groups]
-    return np.stack(padded).astype(np.uint32), np.stack(corners)
+def cloud_groups(vertices: NDArray[np.void]) -> tuple[NDArray[np.uint32], Floats, Floats]:
+    """Each cloud's vertices (CLOUDS, N), the last repeated where it has fewer, and the centre (CLOUDS, 3) and radius
+    (CLOUDS,) of a ball that holds it at its largest."""
+    own = [np.flatnonzero(vertices["rank"] == rank) for rank in np.unique(vertices["rank"])]
+    most = max(len(group) for group in own)
+    groups = np.stack([np.pad(group, (0, most - len(group)), "edge") for group in own]).astype(np.uint32)
+    # Largest size: see cloud.vert.glsl.
+    reach = 1.35 * np.linalg.norm(vertices["position"][groups], axis=2).max(1)
+    return groups, vertices["centre"][groups[:, 0]], reach
 
 
 def clouds_there(clouds: float) -> int:

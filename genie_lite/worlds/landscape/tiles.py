@@ -70,15 +70,16 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Floor:
-    """The same surface for one tile and one point at a time, without numpy: heights as lists of rows."""
+class Surface:
+    """What `Grid` is, for one tile and one point at a time, which numpy is slow at: heights, or any other values at the
+    grid's points, as lists of rows."""
 
     ix: int
     iy: int
     heights: list[list[float]]
 
     def at(self, x: float, y: float) -> float:
-        """Height at a point of this tile."""
+        """The value at a point of this tile."""
         n = len(self.heights) - 1
         u, v = (x / TILE - self.ix) * n, (y / TILE - self.iy) * n
         i, j = min(max(math.floor(u), 0), n - 1), min(max(math.floor(v), 0), n - 1)
@@ -109,6 +110,14 @@ def make_grid(terrain: Terrain, ix: Indices, iy: Indices, level: int) -> tuple[G
     weights = terrain.biomes(x, y)
     heights = terrain.height(x, y, weights)
     return Grid(ix, iy, heights), np.stack([x, y, heights], -1), weights
+
+
+def mixes(terrain: Terrain, ix: int, iy: int) -> list[tuple[int, Surface]]:
+    """Of each biome that the terrain has, its number and its weights on tile (ix, iy)."""
+    n = CELLS[0]
+    step = np.arange(n + 1) / n
+    weights = terrain.biomes(*np.meshgrid((ix + step) * TILE, (iy + step) * TILE))
+    return [(index, Surface(ix, iy, weights[index].tolist())) for index in terrain.active]
 
 
 def _corner_indices(n: int) -> NDArray[np.int64]:
@@ -180,8 +189,8 @@ def _land(terrain: Terrain, points: Floats, weights: Floats, level: int) -> list
     origin = (source + np.arange(count)[:, None] * len(faces)).ravel()
     every, tile = _copied(faces, count, len(at)).reshape(-1, 3), np.repeat(np.arange(count), len(faces))
     where = points[:, at].reshape(-1, 3)
-    parts = [Part(where, normal[origin], colour[origin], glow[origin], every, tile)]
-    wet = corners[:, :, 2].min(1) < WATER_LEVEL
+    wet, drowned = corners[:, :, 2].min(1) < WATER_LEVEL, corners[:, :, 2].max(1) < WATER_LEVEL
+    parts = [Part(where, normal[origin], colour[origin], glow[origin], every[~drowned], tile[~drowned])]
     if wet.any():
         colour, glow = terrain.water(np.maximum(WATER_LEVEL - centre[:, 2], 0.0), share)
         surface = np.where([True, True, False], where, WATER_LEVEL)
