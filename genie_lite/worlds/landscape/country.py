@@ -49,13 +49,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class Around:
-    """All squares of the tiles around a place (column, row, level of each tile): their corners low and high (K, 3),
-    middle (K, 2), faces, and which of them stand for a tile that is not made yet."""
+    """All squares of the tiles around a place (column, row, level of each tile), nearest first: middle and half the size
+    (K, 3) of the boxes that hold them, faces, and which of them stand for a tile that is not made yet."""
 
     place: tuple[int, int, list[int]]
-    low: Floats
-    high: Floats
     middle: Floats
+    half: Floats
     squares: list[NDArray[np.uint32]]
     missing: NDArray[np.bool_]
 
@@ -126,23 +125,24 @@ class Country:
         dx, dy = _OFFSETS[0] + (px + 0.5) * TILE - pose.x, _OFFSETS[1] + (py + 0.5) * TILE - pose.y
         levels = np.searchsorted(_DISTANCES, np.hypot(dx, dy)).tolist()
         if self._around is None or self._around.place != (px, py, levels):
-            self._around = self._look_around(px, py, levels)
-        seen = view.sees_boxes(self._around.low, self._around.high)
+            self._around = self._look_around(pose, px, py, levels)
+        seen = view.sees_boxes(self._around.middle, self._around.half)
         if (seen & self._around.missing).any():
             self._make(_keys(px, py, levels))
-            self._around = self._look_around(px, py, levels)
-            seen = view.sees_boxes(self._around.low, self._around.high)
-        own = np.flatnonzero(seen)
-        away = self._around.middle[own] - view.eye[:2]
-        order = own[np.argsort((away * away).sum(1), kind="stable")].tolist()
-        return np.concatenate([self._around.squares[k] for k in order]) if order else _NOTHING
+            self._around = self._look_around(pose, px, py, levels)
+            seen = view.sees_boxes(self._around.middle, self._around.half)
+        squares = [self._around.squares[k] for k in np.flatnonzero(seen).tolist()]
+        return np.concatenate(squares) if squares else _NOTHING
 
-    def _look_around(self, px: int, py: int, levels: list[int]) -> Around:
+    def _look_around(self, pose: Pose, px: int, py: int, levels: list[int]) -> Around:
         tiles = [self._tiles.get(key) or _unmade(*key) for key in _keys(px, py, levels)]
         low, high = np.concatenate([t.low for t in tiles]), np.concatenate([t.high for t in tiles])
+        middle, half = 0.5 * (low + high), 0.5 * (high - low)
         squares = [square for tile in tiles for square in tile.squares]
+        order = np.argsort(np.hypot(middle[:, 0] - pose.x, middle[:, 1] - pose.y), kind="stable")
+        squares = [squares[k] for k in order]
         missing = np.array([square is _NOTHING for square in squares])
-        return Around((px, py, levels), low, high, 0.5 * (low[:, :2] + high[:, :2]), squares, missing)
+        return Around((px, py, levels), middle[order], half[order], squares, missing)
 
     def _make(self, keys: list[Key]) -> None:
         """Makes the tiles that are missing, many at a time."""

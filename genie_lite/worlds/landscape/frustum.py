@@ -28,10 +28,11 @@ class Frustum:
         # Inward normals of the four sides.
         self._sides = np.array([wide - self.right, wide + self.right, high - self.up, high + self.up])
 
-    def sees_boxes(self, low: Floats, high: Floats) -> NDArray[np.bool_]:
-        """Whether each of N boxes between the corners `low` and `high` (N, 3), in world metres, may be in view."""
-        half = 0.5 * (high - low)
-        reach = (low + half - self.eye) @ self._sides.T + half @ np.abs(self._sides).T
+    def sees_boxes(self, middle: Floats, half: Floats) -> NDArray[np.bool_]:
+        """Whether each of N boxes about the points `middle` (N, 3) in world metres, with `half` their sizes (N, 3), may
+        be in view."""
+        reach = half @ np.abs(self._sides).T
+        reach += (middle - self.eye) @ self._sides.T
         return (reach >= 0.0).all(1)
 
     def sees_balls(self, axes: Floats, radii: Floats) -> NDArray[np.bool_]:
