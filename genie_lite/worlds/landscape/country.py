@@ -49,8 +49,8 @@ class Tile:
 
 @dataclass(frozen=True)
 class Around:
-    """All squares of the tiles around a place (column, row, level of each tile), nearest first: middle and half the size
-    (K, 3) of the boxes that hold them, faces, and which of them stand for a tile that is not made yet."""
+    """All squares of the tiles around a place (column, row, level of each tile), nearest first: middle and half the
+    size (K, 3) of the boxes that hold them, faces, and which of them stand for a tile that is not made yet."""
 
     place: tuple[int, int, list[int]]
     middle: Floats
@@ -168,7 +168,7 @@ def _keys(px: int, py: int, levels: list[int]) -> list[Key]:
 
 
 def _unmade(ix: int, iy: int, level: int) -> Tile:
-    """Stands for a tile of which nothing is known yet but that it lies between the deepest lake and the highest peak."""
+    """Stands for a tile of which nothing is known but that it lies between the deepest lake and the highest peak."""
     low = np.array([[ix * TILE - _MARGIN, iy * TILE - _MARGIN, -1e3]])
     high = np.array([[(ix + 1) * TILE + _MARGIN, (iy + 1) * TILE + _MARGIN, 1e3]])
     return Tile([_NOTHING], low, high)

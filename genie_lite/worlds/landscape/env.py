@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
 from genie_lite.conditions import Conditions
+from genie_lite.timing import Stopwatch
 from genie_lite.worlds.landscape.country import Country
 from genie_lite.worlds.landscape.frustum import Frustum
 from genie_lite.worlds.landscape.noise import Floats
@@ -32,7 +33,9 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     Observations are uint8 (144, 256, 3); actions float32 (6,) as `Action.to_array` gives them; rewards are 0 and an
     episode never ends. The same seed, conditions and actions give the same frames. `info` holds "pose": the eye's Pose;
     "depth": float32 (144, 256) metres along the viewing axis, FAR in the sky; "conditions": Conditions with the biomes
-    near and ahead of the player; "blocked": whether something barred the way in this step.
+    near and ahead of the player; "blocked": whether something barred the way in this step; "timings": milliseconds by
+    stage: "walk", "view" (find what is in view, make what is missing), "draw", "tell" (conditions), "read" (halve the
+    picture and fetch it). What is shown already is not drawn again, and has no "view" and "draw".
     """
 
     def __init__(self) -> None:
@@ -47,6 +50,7 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._steps = 0
         self._drawn: dict[tuple[int, int], tuple[Pose, Conditions, int]] = {}
         """The instant that the renderer's picture of each size shows."""
+        self._watch = Stopwatch()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -59,6 +63,7 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._conditions = drawn if given is None else _as_conditions(given)
         self._steps = 0
         self._drawn.clear()
+        self._watch = Stopwatch()
         with self._renderer.context:
             self._country = Country(self._conditions, world_seed, self._renderer.pool)
             self._walker = Walker.spawn(self._country, world_seed)
@@ -67,8 +72,11 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """1/24 s of world time. Raises ValueError for an action of wrong shape or range."""
         self._steps += 1
+        self._watch = Stopwatch()
         with self._renderer.context:
-            observation, info = self._observe(self._walker.step(Action.from_array(action)))
+            with self._watch.stage("walk"):
+                blocked = self._walker.step(Action.from_array(action))
+            observation, info = self._observe(blocked)
         return observation, 0.0, False, False, info
 
     def sample_conditions(self, rng: np.random.Generator) -> Conditions:
@@ -100,19 +108,23 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self._light_of is not self._conditions:
             self._light, self._light_of = light(self._conditions), self._conditions
         view, time = Frustum(pose), self._steps / STEPS_PER_SECOND
-        self._renderer.draw(size, view, self._country.faces(pose, view), self._light, self._conditions, time)
+        with self._watch.stage("view"):
+            faces = self._country.faces(pose, view)
+        with self._watch.stage("draw"):
+            self._renderer.draw(size, view, faces, self._light, self._conditions, time)
         self._drawn[size] = instant
 
     def _observe(self, blocked: bool) -> tuple[Observation, dict[str, Any]]:
         self._draw(_SIZE)
         pose = self._walker.pose
-        info = {
-            "pose": pose,
-            "depth": self._renderer.depth(_SIZE),
-            "conditions": self._conditions.with_biomes(self._local_biomes(pose)),
-            "blocked": blocked,
-        }
-        return self._renderer.picture(_SIZE), info
+        with self._watch.stage("tell"):
+            conditions = self._conditions.with_biomes(self._local_biomes(pose))
+        with self._watch.stage("read"):
+            depth, observation = self._renderer.depth(_SIZE), self._renderer.picture(_SIZE)
+        timings = self._watch.milliseconds
+        return observation, {
+            "pose": pose, "depth": depth, "conditions": conditions, "blocked": blocked, "timings": timings
+        }  # fmt: skip
 
     def _local_biomes(self, pose: Pose) -> Floats:
         """Mean weights around the player and some 30 m ahead."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -128,6 +129,7 @@ class Objects:
 
 
 Indices = NDArray[np.int64]
+_NO_CIRCLES, _NO_WALLS = np.empty((0, 3)), np.empty((0, 6))
 
 
 def place(terrain: Terrain, conditions: Conditions, seed: int, ix: Indices, iy: Indices) -> list[Objects]:
@@ -136,8 +138,10 @@ def place(terrain: Terrain, conditions: Conditions, seed: int, ix: Indices, iy: 
     px, py, ptile, pkind = _scatter(terrain, conditions, seed, ix, iy)
     free = _apart(px, py, ptile, hx, hy, htile)
     px, py, ptile, pkind = px[free], py[free], ptile[free], pkind[free]
-    order = np.argsort(np.concatenate([htile, ptile]), kind="stable")
-    x, y, tile, kind = (np.concatenate(pair)[order] for pair in ((hx, px), (hy, py), (htile, ptile), (hkind, pkind)))
+    tile = np.concatenate([htile, ptile])
+    order = np.argsort(tile, kind="stable")
+    tile, kind = tile[order], np.concatenate([hkind, pkind])[order]
+    x, y = np.concatenate([hx, px])[order], np.concatenate([hy, py])[order]
     key = np.floor(x * 8), np.floor(y * 8)
     turned = 2 * np.pi * uniform(*key, seed + 21)
     yaw = np.where(order < len(hx), np.append(hyaw, 0.0)[np.minimum(order, len(hx))], turned)
@@ -148,9 +152,16 @@ def place(terrain: Terrain, conditions: Conditions, seed: int, ix: Indices, iy: 
     tint = _tints(kind, weights, (4 * uniform(*key, seed + 23)).astype(int))
     tint *= (0.93 + 0.14 * uniform(*key, seed + 24))[:, None]
     tint = np.clip(tint, 0, 1).astype(np.float32)
-    ends = np.searchsorted(tile, np.arange(1, len(ix)))
-    fields = zip(*(np.split(field, ends) for field in (kind, x, y, size, yaw, tint, ground)), strict=True)
-    return [Objects(*own, *_bars(*own[:5])) for own in fields]
+    whole = Objects(kind, x, y, size, yaw, tint, ground, _NO_CIRCLES, _NO_WALLS)
+    ends = np.searchsorted(tile, np.arange(len(ix) + 1)).tolist()
+    return [_part(whole, slice(*pair)) for pair in pairwise(ends)]
+
+
+def _part(whole: Objects, own: slice) -> Objects:
+    """Those of the things, and what of them bars the way."""
+    kind, x, y = whole.kind[own], whole.x[own], whole.y[own]
+    size, yaw = whole.size[own], whole.yaw[own]
+    return Objects(kind, x, y, size, yaw, whole.tint[own], whole.ground[own], *_bars(kind, x, y, size, yaw))
 
 
 def _apart(px: Floats, py: Floats, ptile: Indices, hx: Floats, hy: Floats, htile: Indices) -> NDArray[np.bool_]:

@@ -31,14 +31,13 @@ _POOL_BYTES = 16 << 20
 _WIDER = 4
 """How much wider and higher than the picture the viewport is: Mesa's renderer is slow with all that its edges cut."""
 
-_VECTOR = ("<f4", 3)
-_FRAME = np.dtype(
-    [("camera", "<f4", (4, 4)), ("eye", *_VECTOR), ("time", "<f4"), ("zenith", *_VECTOR), ("night", "<f4")]
-    + [("horizon", *_VECTOR), ("clear", "<f4"), ("glow", *_VECTOR), ("visibility", "<f4")]
-    + [("sun_colour", *_VECTOR), ("clouds", "<f4")]
-    + [("skylight", *_VECTOR), ("", "<f4"), ("light_dir", *_VECTOR), ("", "<f4")]
-    + [("sun_dir", *_VECTOR), ("", "<f4"), ("moon_dir", *_VECTOR), ("", "<f4")]
-)
+# name, numbers; those without a name fill up to four.
+_FIELDS = (
+    ("camera", 16), ("eye", 3), ("time", 1), ("zenith", 3), ("night", 1), ("horizon", 3), ("clear", 1), ("glow", 3),
+    ("visibility", 1), ("sun_colour", 3), ("clouds", 1), ("skylight", 3), ("", 1), ("light_dir", 3), ("", 1),
+    ("sun_dir", 3), ("", 1), ("moon_dir", 3), ("", 1),
+)  # fmt: skip
+_FRAME = np.dtype([(name, "<f4", (count,) if count > 1 else ()) for name, count in _FIELDS])
 """The block of uniforms that all shaders share, as std140 lays it out; see common.glsl."""
 
 
@@ -73,7 +72,8 @@ class Renderer:
         self.context = open_context()
         """Make it current (`with renderer.context:`) around every use: a process may hold several worlds."""
         self._targets: dict[tuple[int, int], Target] = {}
-        self._values, self._light = np.zeros(1, _FRAME), None
+        self._values = np.zeros(1, _FRAME)
+        self._light: Light | None = None
         self._frame = self.context.buffer(self._values, dynamic=True)
         self._frame.bind_to_uniform_block(0)
         self._resolve = self.context.vertex_array(self._program("resolve.vert", "resolve.frag"), [])
@@ -88,7 +88,7 @@ class Renderer:
         clouds, program = cloud_vertices(5), self._program("cloud.vert", "colour.frag")
         names = "position centre normal rank"
         self._clouds = Drawing(self.context, program, self.context.buffer(clouds), "3f 3f 3f 1f", names)
-        self._cloud_groups, *self._cloud_balls = cloud_groups(clouds)
+        self._cloud_groups, self._cloud_centres, self._cloud_radii = cloud_groups(clouds)
         self._drop_program = self._program("drops.vert", "drops.frag")
         seeds = np.random.default_rng(7).random((max(_DROPS.values()), 3)).astype(np.float32)
         self._drops = self._array(self._drop_program, np.repeat(seeds, 3, 0), "3f", "seed")
@@ -163,7 +163,7 @@ class Renderer:
         self._resolve.render(moderngl.TRIANGLE_STRIP, vertices=4)
 
     def _draw_clouds(self, view: Frustum, conditions: Conditions) -> None:
-        seen = view.sees_balls(*self._cloud_balls)
+        seen = view.sees_balls(self._cloud_centres, self._cloud_radii)
         seen[clouds_there(conditions.clouds) :] = False
         self._clouds.render(self._cloud_groups[seen])
 
@@ -188,7 +188,7 @@ class Renderer:
             for name, value in vars(light).items():
                 values[name] = value
             self._light = light
-        values["camera"], values["eye"], values["time"] = camera_matrix(view), view.eye, time
+        values["camera"], values["eye"], values["time"] = camera_matrix(view).ravel(), view.eye, time
         values["clouds"] = conditions.clouds
         self._frame.write(self._values)
 
