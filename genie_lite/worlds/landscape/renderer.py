@@ -174,7 +174,8 @@ class Renderer:
         target.large.depth_mask = False
         self.context.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
         # Colours come out multiplied by alpha, which is how much hides the sky.
-        self.context.blend_func = *moderngl.DEFAULT_BLENDING, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        over = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+        self.context.blend_func = over[0], over[1], moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
         for name, amount in amounts.items():
             if amount > 0.01:
                 self._drop_program["u_snow"] = float(name == "snowfall")
