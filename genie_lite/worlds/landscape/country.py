@@ -154,9 +154,10 @@ class Country:
                 vertices, chunks, _ = build(self.terrain, self.objects(key[:2] for key in batch), ix, iy, level)
                 first = self._pool.add(vertices)
                 if first is None:
-                    # Full, mostly of tiles left behind: begin again with those around.
+                    # Full, mostly of what was left behind: begin again with what is around, a tenth of it at most.
                     self._pool.clear()
-                    self._tiles.clear()
+                    for kept in (self._tiles, self._floors, self._mixes):
+                        kept.clear()
                     return self._make(keys)
                 self._tiles.update(zip(batch, _tiles(chunks, first, len(batch)), strict=True))
 
