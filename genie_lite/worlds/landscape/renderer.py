@@ -78,7 +78,7 @@ class Renderer:
         self._frame.bind_to_uniform_block(0)
         self._resolve = self.context.vertex_array(self._program("resolve.vert", "resolve.frag"), [])
         self._resolve.program["u_colour"], self._resolve.program["u_depth"] = 0, 1
-        self._resolve.program["u_range"] = NEAR, FAR
+        self._resolve.program["u_range"], self._resolve.program["u_wider"] = (NEAR, FAR), _WIDER
         self._discs = self.context.vertex_array(self._program("disc.vert", "colour.frag"), [])
         self.pool = Pool(self.context, _POOL_BYTES)
         """Where tiles keep their vertices, VERTEX."""
@@ -149,17 +149,13 @@ class Renderer:
         context.enable(moderngl.CULL_FACE)
         self._draw_clouds(view, conditions)
         self._draw_drops(target, conditions)
-        self._halve(target, view)
+        self._halve(target)
 
-    def _halve(self, target: Target, view: Frustum) -> None:
+    def _halve(self, target: Target) -> None:
         target.plain.use()
         self.context.enable_only(moderngl.NOTHING)
         target.colour.use(0)
         target.depth.use(1)
-        values = {"u_right": TAN_X * view.right, "u_up": TAN_Y * view.up, "u_ahead": view.ahead}
-        values["u_quarter"] = 0.25 / np.array([target.plain.width, target.plain.height])
-        for name, value in values.items():
-            self._resolve.program[name].write(value.astype(np.float32))
         self._resolve.render(moderngl.TRIANGLE_STRIP, vertices=4)
 
     def _draw_clouds(self, view: Frustum, conditions: Conditions) -> None:

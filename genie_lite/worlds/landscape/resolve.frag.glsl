@@ -1,9 +1,8 @@
 // Halves the picture: the mean of 2x2 colours (one look between the four) over the sky, and one of their depths in metres.
-in vec2 v_at;
+in vec2 v_at, v_corner;
 in vec3 v_dir;
 flat in vec3 v_nadir;
 uniform sampler2D u_colour, u_depth;
-uniform vec2 u_quarter;       // a quarter of a pixel
 uniform vec2 u_range;         // near, far
 layout(location = 0) out vec4 f_colour;
 layout(location = 1) out float f_depth;
@@ -23,5 +22,5 @@ vec3 open_sky(vec3 dir) {
 void main() {
     vec4 drawn = texture(u_colour, v_at);
     f_colour = vec4(drawn.rgb + (1.0 - drawn.a) * open_sky(v_dir), 1.0);
-    f_depth = u_range.x * u_range.y / (u_range.y - texture(u_depth, v_at - u_quarter).r * (u_range.y - u_range.x));
+    f_depth = u_range.x * u_range.y / (u_range.y - texture(u_depth, v_corner).r * (u_range.y - u_range.x));
 }
