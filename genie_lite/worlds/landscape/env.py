@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
 from genie_lite.conditions import Conditions
-from genie_lite.timing import Stopwatch
 from genie_lite.worlds.landscape.country import Country
 from genie_lite.worlds.landscape.frustum import Frustum
 from genie_lite.worlds.landscape.noise import Floats
@@ -50,7 +50,8 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._steps = 0
         self._drawn: dict[tuple[int, int], tuple[Pose, Conditions, int]] = {}
         """The instant that the renderer's picture of each size shows."""
-        self._watch = Stopwatch()
+        self._timings: dict[str, float] = {}
+        self._began = 0.0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -63,7 +64,7 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._conditions = drawn if given is None else _as_conditions(given)
         self._steps = 0
         self._drawn.clear()
-        self._watch = Stopwatch()
+        self._timings, self._began = {}, time.perf_counter()
         with self._renderer.context:
             self._country = Country(self._conditions, world_seed, self._renderer.pool)
             self._walker = Walker.spawn(self._country, world_seed)
@@ -72,10 +73,10 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """1/24 s of world time. Raises ValueError for an action of wrong shape or range."""
         self._steps += 1
-        self._watch = Stopwatch()
+        self._timings, self._began = {}, time.perf_counter()
         with self._renderer.context:
-            with self._watch.stage("walk"):
-                blocked = self._walker.step(Action.from_array(action))
+            blocked = self._walker.step(Action.from_array(action))
+            self._lap("walk")
             observation, info = self._observe(blocked)
         return observation, 0.0, False, False, info
 
@@ -107,24 +108,30 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
             return
         if self._light_of is not self._conditions:
             self._light, self._light_of = light(self._conditions), self._conditions
-        view, time = Frustum(pose), self._steps / STEPS_PER_SECOND
-        with self._watch.stage("view"):
-            faces = self._country.faces(pose, view)
-        with self._watch.stage("draw"):
-            self._renderer.draw(size, view, faces, self._light, self._conditions, time)
+        view, seconds = Frustum(pose), self._steps / STEPS_PER_SECOND
+        faces = self._country.faces(pose, view)
+        self._lap("view")
+        self._renderer.draw(size, view, faces, self._light, self._conditions, seconds)
+        self._lap("draw")
         self._drawn[size] = instant
 
     def _observe(self, blocked: bool) -> tuple[Observation, dict[str, Any]]:
         self._draw(_SIZE)
         pose = self._walker.pose
-        with self._watch.stage("tell"):
-            conditions = self._conditions.with_biomes(self._local_biomes(pose))
-        with self._watch.stage("read"):
-            depth, observation = self._renderer.depth(_SIZE), self._renderer.picture(_SIZE)
-        timings = self._watch.milliseconds
+        conditions = self._conditions.with_biomes(self._local_biomes(pose))
+        self._lap("tell")
+        depth, observation = self._renderer.depth(_SIZE), self._renderer.picture(_SIZE)
+        self._lap("read")
+        timings = self._timings
         return observation, {
             "pose": pose, "depth": depth, "conditions": conditions, "blocked": blocked, "timings": timings
         }  # fmt: skip
+
+    def _lap(self, stage: str) -> None:
+        """Notes the milliseconds since the last stage ended."""
+        now = time.perf_counter()
+        self._timings[stage] = (now - self._began) * 1e3
+        self._began = now
 
     def _local_biomes(self, pose: Pose) -> Floats:
         """Mean weights around the player and some 30 m ahead."""

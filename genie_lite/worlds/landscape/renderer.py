@@ -156,7 +156,7 @@ class Renderer:
         self.context.enable_only(moderngl.NOTHING)
         target.colour.use(0)
         target.depth.use(1)
-        self._resolve.render(moderngl.TRIANGLE_STRIP, vertices=4)
+        self._resolve.render(vertices=3)
 
     def _draw_clouds(self, view: Frustum, conditions: Conditions) -> None:
         seen = view.sees_balls(self._cloud_centres, self._cloud_radii)

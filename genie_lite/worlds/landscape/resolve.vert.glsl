@@ -1,4 +1,4 @@
-// One rectangle over the whole target. Row 0 of what is drawn becomes the top one.
+// One triangle over the whole target. Row 0 of what is drawn becomes the top one.
 out vec2 v_at, v_corner;      // the middle of four samples, and the first of them
 uniform sampler2D u_colour;
 out vec3 v_dir;               // from the eye, any length
@@ -6,7 +6,7 @@ flat out vec3 v_nadir;
 uniform float u_wider;        // see renderer._WIDER
 
 void main() {
-    vec2 corner = vec2(gl_VertexID % 2, gl_VertexID / 2);
+    vec2 corner = vec2(gl_VertexID == 1 ? 2.0 : 0.0, gl_VertexID == 2 ? 2.0 : 0.0);
     v_at = vec2(corner.x, 1.0 - corner.y);
     // The camera's rows: unit vectors to the right, up (over half the viewport's size at a distance of 1) and ahead.
     mat4 rows = transpose(u_camera);
