@@ -23,6 +23,9 @@ from genie_lite.worlds.landscape.tiles import CELLS, Chunks, Surface, build, mak
 
 _CACHED_TILES = 500
 _AT_ONCE = 24
+_FORESIGHT = 15.0
+"""Metres ahead: what will be needed there is made together with what is missing here."""
+
 _MARGIN = 8.0
 """Metres that things may reach over their tile's border."""
 
@@ -37,6 +40,10 @@ _NOTHING = np.empty(0, np.uint32)
 Key = tuple[int, int, int]
 """A tile's column, row and level of detail, 0 the finest."""
 
+Place = tuple[int, int, list[int]]
+"""The column and row of the tile that the player is on, and the level of each tile around it: len(CELLS) where that is
+too far to be seen."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -49,10 +56,10 @@ class Tile:
 
 @dataclass(frozen=True)
 class Around:
-    """All squares of the tiles around a place (column, row, level of each tile), nearest first: middle and half the
-    size (K, 3) of the boxes that hold them, faces, and which of them stand for a tile that is not made yet."""
+    """All squares of the tiles around a place, nearest first: middle and half the size (K, 3) of the boxes that hold
+    them, faces, and which of them stand for a tile that is not made yet."""
 
-    place: tuple[int, int, list[int]]
+    place: Place
     middle: Floats
     half: Floats
     squares: list[NDArray[np.uint32]]
@@ -121,33 +128,32 @@ class Country:
 
         Where a tile is missing, all that are around the player are made: together they cost least.
         """
-        px, py = math.floor(pose.x / TILE), math.floor(pose.y / TILE)
-        dx, dy = _OFFSETS[0] + (px + 0.5) * TILE - pose.x, _OFFSETS[1] + (py + 0.5) * TILE - pose.y
-        levels = np.searchsorted(_DISTANCES, np.hypot(dx, dy)).tolist()
-        if self._around is None or self._around.place != (px, py, levels):
-            self._around = self._look_around(pose, px, py, levels)
+        place = _place(pose.x, pose.y)
+        if self._around is None or self._around.place != place:
+            self._around = self._look_around(pose, place)
         seen = view.sees_boxes(self._around.middle, self._around.half)
         if (seen & self._around.missing).any():
-            self._make(_keys(px, py, levels))
-            self._around = self._look_around(pose, px, py, levels)
+            soon = pose.moved(_FORESIGHT, 0.0, 0.0)
+            self._make(_keys(place), _keys(_place(soon.x, soon.y)))
+            self._around = self._look_around(pose, place)
             seen = view.sees_boxes(self._around.middle, self._around.half)
         squares = [self._around.squares[k] for k in np.flatnonzero(seen).tolist()]
         return np.concatenate(squares) if squares else _NOTHING
 
-    def _look_around(self, pose: Pose, px: int, py: int, levels: list[int]) -> Around:
-        tiles = [self._tiles.get(key) or _unmade(*key) for key in _keys(px, py, levels)]
+    def _look_around(self, pose: Pose, place: Place) -> Around:
+        tiles = [self._tiles.get(key) or _unmade(*key) for key in _keys(place)]
         low, high = np.concatenate([t.low for t in tiles]), np.concatenate([t.high for t in tiles])
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
         squares = [square for tile in tiles for square in tile.squares]
         order = np.argsort(np.hypot(middle[:, 0] - pose.x, middle[:, 1] - pose.y), kind="stable")
         squares = [squares[k] for k in order]
         missing = np.array([square is _NOTHING for square in squares])
-        return Around((px, py, levels), middle[order], half[order], squares, missing)
+        return Around(place, middle[order], half[order], squares, missing)
 
-    def _make(self, keys: list[Key]) -> None:
-        """Makes the tiles that are missing, many at a time."""
+    def _make(self, now: list[Key], soon: list[Key]) -> None:
+        """Makes the tiles that are missing now or soon, many at a time."""
         for level in range(len(CELLS)):
-            missing = [key for key in keys if key[2] == level and key not in self._tiles]
+            missing = [key for key in dict.fromkeys(now + soon) if key[2] == level and key not in self._tiles]
             for start in range(0, len(missing), _AT_ONCE):
                 batch = missing[start : start + _AT_ONCE]
                 ix, iy, _ = np.array(batch).T
@@ -158,14 +164,22 @@ class Country:
                     self._pool.clear()
                     for kept in (self._tiles, self._floors, self._mixes):
                         kept.clear()
-                    return self._make(keys)
+                    return self._make(now, soon)
                 self._tiles.update(zip(batch, _tiles(chunks, first, len(batch)), strict=True))
 
 
-def _keys(px: int, py: int, levels: list[int]) -> list[Key]:
-    """The tiles around (px, py) that are near enough to be seen."""
-    places = zip(_COLUMNS, _ROWS, levels, strict=True)
-    return [(px + ix, py + iy, level) for ix, iy, level in places if level < len(CELLS)]
+def _place(x: float, y: float) -> Place:
+    """Which tile (x, y) lies on, and the levels of those around it."""
+    px, py = math.floor(x / TILE), math.floor(y / TILE)
+    away = np.hypot(_OFFSETS[0] + (px + 0.5) * TILE - x, _OFFSETS[1] + (py + 0.5) * TILE - y)
+    return px, py, np.searchsorted(_DISTANCES, away).tolist()
+
+
+def _keys(place: Place) -> list[Key]:
+    """The tiles around a place that are near enough to be seen."""
+    px, py, levels = place
+    tiles = zip(_COLUMNS, _ROWS, levels, strict=True)
+    return [(px + ix, py + iy, level) for ix, iy, level in tiles if level < len(CELLS)]
 
 
 def _unmade(ix: int, iy: int, level: int) -> Tile:
