@@ -189,8 +189,8 @@ def _land(terrain: Terrain, points: Floats, weights: Floats, level: int) -> list
     origin = (source + np.arange(count)[:, None] * len(faces)).ravel()
     every, tile = _copied(faces, count, len(at)).reshape(-1, 3), np.repeat(np.arange(count), len(faces))
     where = points[:, at].reshape(-1, 3)
-    wet, drowned = corners[:, :, 2].min(1) < WATER_LEVEL, corners[:, :, 2].max(1) < WATER_LEVEL
-    parts = [Part(where, normal[origin], colour[origin], glow[origin], every[~drowned], tile[~drowned])]
+    wet = corners[:, :, 2].min(1) < WATER_LEVEL
+    parts = [Part(where, normal[origin], colour[origin], glow[origin], every, tile)]
     if wet.any():
         colour, glow = terrain.water(np.maximum(WATER_LEVEL - centre[:, 2], 0.0), share)
         surface = np.where([True, True, False], where, WATER_LEVEL)
