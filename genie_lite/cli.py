@@ -33,6 +33,7 @@ COMMANDS = {
     "collect": ("genie_lite.data.collect", "record episodes from a simulator to train on"),
     "train": ("genie_lite.train.command", "train the model from nothing"),
     "bench speed": ("genie_lite.bench.speed", "measure the frame rate, stage by stage"),
+    "bench simulator": ("genie_lite.bench.simulator", "measure how many frames a second the simulator makes"),
     "bench soak": ("genie_lite.bench.soak", "play for minutes, and see what grows and what slows down"),
     "bench coherence": ("genie_lite.bench.coherence", "measure how true the dream stays to unseen worlds"),
     "bench meter": ("genie_lite.bench.meter", "fit the coherence meter to weights, and measure how far to trust it"),

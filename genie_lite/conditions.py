@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ BIOMES = ("meadow", "autumn", "snow", "desert", "volcanic", "tropical", "marsh",
 STRENGTHS = ("fog", "rain", "snowfall", "clouds", "vegetation", "ruggedness", "water", "settlement")
 LAND = ("vegetation", "ruggedness", "water", "settlement")
 """The strengths that belong to a place; the others come and go over it."""
+
+_OTHERS = attrgetter("hour", *STRENGTHS)
+"""Of conditions, all that follows the biome weights."""
 
 CONDITION_NAMES = (*BIOMES, "hour_sin", "hour_cos", *STRENGTHS)
 CONDITIONS_DIM = len(CONDITION_NAMES)
@@ -60,7 +64,7 @@ class Conditions:
     def with_biomes(self, weights: ArrayLike) -> Conditions:
         """The same conditions with other biome weights, eight non-negative numbers that are scaled to sum to 1."""
         array = np.asarray(weights, np.float64)
-        return replace(self, **dict(zip(BIOMES, (float(w) for w in array / array.sum()), strict=True)))
+        return Conditions(*(array / array.sum()).tolist(), *_OTHERS(self))
 
     def with_sky_of(self, other: Conditions) -> Conditions:
         """The same land at the hour and in the weather of other conditions."""

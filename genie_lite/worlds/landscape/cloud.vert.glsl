@@ -1,5 +1,4 @@
 // Clouds stand on a sphere that moves with the eye; more of them grow as u_clouds rises.
-uniform float u_clouds;
 in vec3 in_position, in_centre, in_normal;
 in float in_rank;
 out vec3 v_colour;

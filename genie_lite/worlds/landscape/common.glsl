@@ -1,10 +1,19 @@
 #version 330
 // The camera and the air, shared by all shaders. Directions are unit vectors in world axes (x east, y north, z up).
-uniform mat4 u_camera;        // from metres relative to the eye to clip space
-uniform vec3 u_eye;
-uniform vec3 u_zenith, u_horizon, u_glow, u_sun_colour, u_skylight;
-uniform vec3 u_light_dir, u_sun_dir, u_moon_dir;
-uniform float u_night, u_clear, u_visibility;          // visibility: metres to where all is haze
+layout(std140) uniform Frame {  // see renderer.Frame
+    mat4 u_camera;              // from metres relative to the eye to clip space
+    vec3 u_eye;
+    float u_time;
+    vec3 u_zenith;
+    float u_night;
+    vec3 u_horizon;
+    float u_clear;
+    vec3 u_glow;
+    float u_visibility;         // metres to where all is haze
+    vec3 u_sun_colour;
+    float u_clouds;
+    vec3 u_skylight, u_light_dir, u_sun_dir, u_moon_dir;
+};
 
 float toward_sun(vec3 dir) {
     float toward = 0.5 + 0.5 * dot(dir, u_sun_dir);

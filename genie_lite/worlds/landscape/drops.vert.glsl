@@ -1,5 +1,5 @@
 // Rain and snow fall in a box around the eye that wraps, so that they pass by as one walks.
-uniform float u_time, u_snow, u_amount;
+uniform float u_snow, u_amount;
 in vec3 in_seed;
 out vec4 v_drop;
 const vec3 BOX = vec3(13.0, 13.0, 9.0);

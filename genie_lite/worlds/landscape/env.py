@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +15,7 @@ from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
 from genie_lite.conditions import Conditions
 from genie_lite.worlds.landscape.country import Country
+from genie_lite.worlds.landscape.frustum import Frustum
 from genie_lite.worlds.landscape.noise import Floats
 from genie_lite.worlds.landscape.renderer import Renderer
 from genie_lite.worlds.landscape.sampling import sample_conditions
@@ -30,7 +33,9 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     Observations are uint8 (144, 256, 3); actions float32 (6,) as `Action.to_array` gives them; rewards are 0 and an
     episode never ends. The same seed, conditions and actions give the same frames. `info` holds "pose": the eye's Pose;
     "depth": float32 (144, 256) metres along the viewing axis, FAR in the sky; "conditions": Conditions with the biomes
-    near and ahead of the player; "blocked": whether something barred the way in this step.
+    near and ahead of the player; "blocked": whether something barred the way in this step; "timings": milliseconds by
+    stage: "walk", "view" (find what is in view, make what is missing), "draw", "tell" (conditions), "read" (halve the
+    picture and fetch it). What is shown already is not drawn again, and has no "view" and "draw".
     """
 
     def __init__(self) -> None:
@@ -43,6 +48,10 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._conditions = Conditions(meadow=1.0)
         self._light, self._light_of = light(self._conditions), self._conditions
         self._steps = 0
+        self._drawn: dict[tuple[int, int], tuple[Pose, Conditions, int]] = {}
+        """The instant that the renderer's picture of each size shows."""
+        self._timings: dict[str, float] = {}
+        self._began = 0.0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -54,18 +63,21 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         drawn = self.sample_conditions(self.np_random)
         self._conditions = drawn if given is None else _as_conditions(given)
         self._steps = 0
+        self._drawn.clear()
+        self._timings, self._began = {}, time.perf_counter()
         with self._renderer.context:
-            if self._country is not None:
-                self._country.release()
-            self._country = Country(self._conditions, world_seed, self._renderer)
+            self._country = Country(self._conditions, world_seed, self._renderer.pool)
             self._walker = Walker.spawn(self._country, world_seed)
             return self._observe(blocked=False)
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """1/24 s of world time. Raises ValueError for an action of wrong shape or range."""
         self._steps += 1
+        self._timings, self._began = {}, time.perf_counter()
         with self._renderer.context:
-            observation, info = self._observe(self._walker.step(Action.from_array(action)))
+            blocked = self._walker.step(Action.from_array(action))
+            self._lap("walk")
+            observation, info = self._observe(blocked)
         return observation, 0.0, False, False, info
 
     def sample_conditions(self, rng: np.random.Generator) -> Conditions:
@@ -90,32 +102,47 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     def _draw(self, size: tuple[int, int]) -> None:
         if self._country is None:
             raise gymnasium.error.ResetNeeded("call reset() first")
-        pose, country = self._walker.pose, self._country
-        tiles = [country.tile(*key).array for key in country.visible(pose)]
+        pose, falling = self._walker.pose, max(self._conditions.rain, self._conditions.snowfall) > 0
+        instant = pose, self._conditions, self._steps if falling else 0
+        if self._drawn.get(size) == instant:
+            return
         if self._light_of is not self._conditions:
             self._light, self._light_of = light(self._conditions), self._conditions
-        self._renderer.draw(size, pose, tiles, self._light, self._conditions, self._steps / STEPS_PER_SECOND)
+        view, seconds = Frustum(pose), self._steps / STEPS_PER_SECOND
+        faces = self._country.faces(pose, view)
+        self._lap("view")
+        self._renderer.draw(size, view, faces, self._light, self._conditions, seconds)
+        self._lap("draw")
+        self._drawn[size] = instant
 
     def _observe(self, blocked: bool) -> tuple[Observation, dict[str, Any]]:
         self._draw(_SIZE)
         pose = self._walker.pose
-        info = {
-            "pose": pose,
-            "depth": self._renderer.depth(_SIZE),
-            "conditions": self._conditions.with_biomes(self._local_biomes(pose)),
-            "blocked": blocked,
-        }
-        return self._renderer.picture(_SIZE), info
+        conditions = self._conditions.with_biomes(self._local_biomes(pose))
+        self._lap("tell")
+        depth, observation = self._renderer.depth(_SIZE), self._renderer.picture(_SIZE)
+        self._lap("read")
+        timings = self._timings
+        return observation, {
+            "pose": pose, "depth": depth, "conditions": conditions, "blocked": blocked, "timings": timings
+        }  # fmt: skip
+
+    def _lap(self, stage: str) -> None:
+        """Notes the milliseconds since the last stage ended."""
+        now = time.perf_counter()
+        self._timings[stage] = (now - self._began) * 1e3
+        self._began = now
 
     def _local_biomes(self, pose: Pose) -> Floats:
         """Mean weights around the player and some 30 m ahead."""
         assert self._country is not None
-        ahead = [pose.moved(forward, right, 0.0) for forward, right in _FAN]
-        x, y = np.array([(p.x, p.y) for p in ahead]).T
-        return self._country.terrain.biomes(x, y).mean(1)
+        sin, cos = math.sin(pose.yaw), math.cos(pose.yaw)
+        fan = ((pose.x + a * sin + r * cos, pose.y + a * cos - r * sin) for a, r in _FAN)
+        return self._country.biomes(fan)
 
 
 _FAN = ((0, 0), (15, -6), (15, 6), (30, -15), (30, 0), (30, 15), (60, 0))
+"""Metres ahead and to the right."""
 
 
 def _as_conditions(given: Conditions | NDArray[np.float32]) -> Conditions:

@@ -14,17 +14,23 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.floating[Any]]
 
 _ANGLES = np.arange(64) * (2 * np.pi / 64)
-_GRADIENT_X, _GRADIENT_Y = np.cos(_ANGLES), np.sin(_ANGLES)
-_CORNER_X, _CORNER_Y = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+_GRADIENTS = np.cos(_ANGLES) + 1j * np.sin(_ANGLES)
+_X, _Y, _SEED, _ONE = (np.uint32(v) for v in (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 1))
+
+
+def _mixed(h: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Scrambles the bits, in place."""
+    for shift, factor in ((15, 0x2C1B3C6D), (12, 0x297A2D39)):
+        h ^= h >> np.uint32(shift)
+        h *= np.uint32(factor)
+    h ^= h >> np.uint32(15)
+    return h
 
 
 def hashed(ix: ArrayLike, iy: ArrayLike, seed: ArrayLike) -> NDArray[np.uint32]:
     """A uint32 hash of integer lattice points; arguments broadcast."""
     x, y, s = (np.array(v, np.int64, ndmin=1).astype(np.uint32) for v in (ix, iy, seed))
-    h = (x * np.uint32(0x9E3779B1)) ^ (y * np.uint32(0x85EBCA77)) ^ (s * np.uint32(0xC2B2AE3D))
-    h = (h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
-    h = (h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39)
-    return h ^ (h >> np.uint32(15))
+    return _mixed((x * _X) ^ (y * _Y) ^ (s * _SEED))
 
 
 def uniform(ix: ArrayLike, iy: ArrayLike, seed: ArrayLike) -> Floats:
@@ -36,18 +42,42 @@ def noise(x: Floats, y: Floats, wavelength: ArrayLike, seed: ArrayLike) -> Float
     """Smooth noise of about [-1, 1] (standard deviation about 0.35) at points (x, y) in metres; wavelengths and seeds
     broadcast."""
     x, y = x / np.asarray(wavelength), y / np.asarray(wavelength)
-    ix, iy = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    fx, fy = x - ix, y - iy
-    u = fx * fx * fx * (fx * (fx * 6 - 15) + 10)
-    v = fy * fy * fy * (fy * (fy * 6 - 15) + 10)
+    left, low = np.floor(x), np.floor(y)
+    fx, fy = x - left, y - low
+    row, salt = low.astype(np.int64).astype(np.uint32), np.array(seed, np.int64, ndmin=1).astype(np.uint32) * _SEED
+    west, south, north = left.astype(np.int64).astype(np.uint32) * _X, (row * _Y) ^ salt, ((row + _ONE) * _Y) ^ salt
+    east = west + _X
+    corners = np.empty((4, *np.broadcast_shapes(west.shape, south.shape)), np.uint32)
+    for corner, (column, line) in zip(
+        corners, ((west, south), (east, south), (west, north), (east, north)), strict=True
+    ):
+        np.bitwise_xor(column, line, out=corner)
+    gradients = _GRADIENTS.take(_mixed(corners) & np.uint32(63))
+    ex, ny, u = fx - 1, fy - 1, _faded(fx)
+    below = _between(_slope(gradients[0], fx, fy), _slope(gradients[1], ex, fy), u)
+    above = _between(_slope(gradients[2], fx, ny), _slope(gradients[3], ex, ny), u)
+    result = _between(below, above, _faded(fy))
+    result *= 1.5
+    return result
 
-    shape = (4, *(1,) * ix.ndim)
-    dx, dy = _CORNER_X.reshape(shape), _CORNER_Y.reshape(shape)
-    index = hashed(ix + dx, iy + dy, seed) & np.uint32(63)
-    corners = _GRADIENT_X[index] * (fx - dx) + _GRADIENT_Y[index] * (fy - dy)
-    low = corners[0] + u * (corners[1] - corners[0])
-    high = corners[2] + u * (corners[3] - corners[2])
-    return 1.5 * (low + v * (high - low))
+
+def _slope(gradient: NDArray[np.complexfloating[Any]], dx: Floats, dy: Floats) -> Floats:
+    """A corner's gradient times the way from it."""
+    result = gradient.real * dx
+    result += gradient.imag * dy
+    return result
+
+
+def _between(a: Floats, b: Floats, share: Floats) -> Floats:
+    """a + share (b - a), in b's place."""
+    b -= a
+    b *= share
+    b += a
+    return b
+
+
+def _faded(f: Floats) -> Floats:
+    return f * f * f * (f * (f * 6 - 15) + 10)
 
 
 def octaves(x: Floats, y: Floats, wavelengths: Sequence[float], seed: int) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -127,41 +128,66 @@ class Objects:
     walls: Floats
 
 
-def place(terrain: Terrain, conditions: Conditions, seed: int, ix: int, iy: int) -> Objects:
-    """Everything on tile (ix, iy)."""
-    hx, hy, hkind, hyaw = _buildings(terrain, conditions, seed, ix, iy)
-    px, py, pkind = _scatter(terrain, conditions, seed, ix, iy)
-    if len(hx):
-        free = (np.hypot(px[:, None] - hx, py[:, None] - hy) > 6.8).all(1)
-        px, py, pkind = px[free], py[free], pkind[free]
-    x, y, kind = np.concatenate([hx, px]), np.concatenate([hy, py]), np.concatenate([hkind, pkind])
+Indices = NDArray[np.int64]
+_NO_CIRCLES, _NO_WALLS = np.empty((0, 3)), np.empty((0, 6))
+
+
+def place(terrain: Terrain, conditions: Conditions, seed: int, ix: Indices, iy: Indices) -> list[Objects]:
+    """Everything on each of the tiles (ix, iy), both (T,): many at a time cost little more than one."""
+    hx, hy, htile, hkind, hyaw = _buildings(terrain, conditions, seed, ix, iy)
+    px, py, ptile, pkind = _scatter(terrain, conditions, seed, ix, iy)
+    free = _apart(px, py, ptile, hx, hy, htile)
+    px, py, ptile, pkind = px[free], py[free], ptile[free], pkind[free]
+    tile = np.concatenate([htile, ptile])
+    order = np.argsort(tile, kind="stable")
+    tile, kind = tile[order], np.concatenate([hkind, pkind])[order]
+    x, y = np.concatenate([hx, px])[order], np.concatenate([hy, py])[order]
     key = np.floor(x * 8), np.floor(y * 8)
-    turned = 2 * np.pi * uniform(key[0], key[1], seed + 21)
-    yaw = np.concatenate([hyaw, turned[len(hx) :]])
+    turned = 2 * np.pi * uniform(*key, seed + 21)
+    yaw = np.where(order < len(hx), np.append(hyaw, 0.0)[np.minimum(order, len(hx))], turned)
     low, high = _SPREAD[kind].T
-    size = low + (high - low) * uniform(key[0], key[1], seed + 22) ** 1.5
+    size = low + (high - low) * uniform(*key, seed + 22) ** 1.5
     weights = terrain.biomes(x, y)
     ground, _ = terrain.ground(x, y, np.full_like(x, 3.0), np.ones_like(x), weights)
-    tint = _tints(kind, weights, (4 * uniform(key[0], key[1], seed + 23)).astype(int))
-    tint *= (0.93 + 0.14 * uniform(key[0], key[1], seed + 24))[:, None]
-    circles, walls = _bars(kind, x, y, size, yaw)
-    return Objects(kind, x, y, size, yaw, np.clip(tint, 0, 1).astype(np.float32), ground, circles, walls)
+    tint = _tints(kind, weights, (4 * uniform(*key, seed + 23)).astype(int))
+    tint *= (0.93 + 0.14 * uniform(*key, seed + 24))[:, None]
+    tint = np.clip(tint, 0, 1).astype(np.float32)
+    whole = Objects(kind, x, y, size, yaw, tint, ground, _NO_CIRCLES, _NO_WALLS)
+    ends = np.searchsorted(tile, np.arange(len(ix) + 1)).tolist()
+    return [_part(whole, slice(*pair)) for pair in pairwise(ends)]
 
 
-def _lattice(cells: int, seed: int, ix: int, iy: int, jitter: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """One random point in every cell of the tile: x, y, and the cell's global indices."""
+def _part(whole: Objects, own: slice) -> Objects:
+    """Those of the things, and what of them bars the way."""
+    kind, x, y = whole.kind[own], whole.x[own], whole.y[own]
+    size, yaw = whole.size[own], whole.yaw[own]
+    return Objects(kind, x, y, size, yaw, whole.tint[own], whole.ground[own], *_bars(kind, x, y, size, yaw))
+
+
+def _apart(px: Floats, py: Floats, ptile: Indices, hx: Floats, hy: Floats, htile: Indices) -> NDArray[np.bool_]:
+    """Which plants stand clear of the buildings of their tile; the plants are in the order of tiles."""
+    free = np.ones(len(px), np.bool_)
+    for x, y, tile in zip(hx, hy, htile, strict=True):
+        own = slice(*np.searchsorted(ptile, (tile, tile + 1)))
+        free[own] &= np.hypot(px[own] - x, py[own] - y) > 6.8
+    return free
+
+
+def _lattice(cells: int, seed: int, ix: Indices, iy: Indices, jitter: float) -> tuple[Floats, ...]:
+    """One random point in every cell of each tile: x, y, the cell's global indices, and which tile, all (T cells²,)."""
     j, i = (v.ravel() for v in np.mgrid[0:cells, 0:cells])
-    gx, gy = (ix * cells + i).astype(np.float64), (iy * cells + j).astype(np.float64)
+    gx, gy = ((v[:, None] * cells + w).ravel().astype(np.float64) for v, w in ((ix, i), (iy, j)))
     step, margin = TILE / cells, (1 - jitter) / 2
     x = (gx + margin + jitter * uniform(gx, gy, seed + 31)) * step
     y = (gy + margin + jitter * uniform(gx, gy, seed + 32)) * step
-    return x, y, gx, gy
+    return x, y, gx, gy, np.repeat(np.arange(len(ix)), cells * cells)
 
 
 def _scatter(
-    terrain: Terrain, conditions: Conditions, seed: int, ix: int, iy: int
-) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    x, y, gx, gy = _lattice(_CELLS, seed, ix, iy, 0.9)
+    terrain: Terrain, conditions: Conditions, seed: int, ix: Indices, iy: Indices
+) -> tuple[Floats, Floats, Indices, Indices]:
+    """Plants and stones: x, y, tile, kind."""
+    x, y, gx, gy, tile = _lattice(_CELLS, seed, ix, iy, 0.9)
     weights = terrain.biomes(x, y)
     z = terrain.height(x, y, weights)
     share = weights.T @ _TABLE
@@ -175,23 +201,26 @@ def _scatter(
     bounds /= np.maximum(bounds[:, -1:] / 0.92, 1.0)
     kind = (uniform(gx, gy, seed + 33)[:, None] >= bounds).sum(1)
     there = kind < len(NAMES)
-    return x[there], y[there], kind[there]
+    return x[there], y[there], tile[there], kind[there]
 
 
 def _buildings(
-    terrain: Terrain, conditions: Conditions, seed: int, ix: int, iy: int
-) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
-    x, y, gx, gy = _lattice(2, seed + 40, ix, iy, 0.45)
+    terrain: Terrain, conditions: Conditions, seed: int, ix: Indices, iy: Indices
+) -> tuple[Floats, Floats, Indices, Indices, Floats]:
+    """Houses and ruins: x, y, tile, kind, yaw."""
+    x, y, gx, gy, tile = _lattice(2, seed + 40, ix, iy, 0.45)
     s = conditions.settlement
     chance = 0.95 * s**0.6 * smoothstep(0.45 - 0.9 * s, 0.7 - 0.9 * s, terrain.village(x, y))
+    likely = uniform(gx, gy, seed + 41) < chance
+    x, y, gx, gy, tile = (v[likely] for v in (x, y, gx, gy, tile))
     around = np.array([[0, 4, -4, 0, 0], [0, 0, 0, 4, -4]])[:, :, None]
     z = terrain.height(x + around[0], y + around[1])
-    fits = (z.min(0) > 0.9) & (np.ptp(z, axis=0) < 3.2) & (uniform(gx, gy, seed + 41) < chance)
-    x, y, gx, gy = x[fits], y[fits], gx[fits], gy[fits]
+    fits = (z.min(0) > 0.9) & (np.ptp(z, axis=0) < 3.2)
+    x, y, gx, gy, tile = (v[fits] for v in (x, y, gx, gy, tile))
     ruined = uniform(gx, gy, seed + 42) < _RUINED @ terrain.biomes(x, y)
     kind = np.where(ruined, NAMES.index("ruin"), NAMES.index("house"))
     quarter = np.floor(4 * uniform(gx, gy, seed + 43)) * (np.pi / 2)
-    return x, y, kind, quarter + 0.5 * (uniform(gx, gy, seed + 44) - 0.5)
+    return x, y, tile, kind, quarter + 0.5 * (uniform(gx, gy, seed + 44) - 0.5)
 
 
 def _tints(kind: NDArray[np.int64], weights: Floats, pick: NDArray[np.int64]) -> Colours:

@@ -53,7 +53,8 @@ class Light:
 
 
 def _at(table: NDArray[np.float32], hour: float) -> Floats:
-    return np.array([np.interp(hour, _HOURS, table[:, k]) for k in range(3)])
+    k = int(np.searchsorted(_HOURS, hour, "right")) - 1
+    return table[k] + (hour - _HOURS[k]) / (_HOURS[k + 1] - _HOURS[k]) * (table[k + 1] - table[k])
 
 
 def _orbit(hour: float) -> Floats:
@@ -99,16 +100,6 @@ def light(conditions: Conditions) -> Light:
     )
 
 
-def dome_vertices(sides: int = 28) -> NDArray[np.float32]:
-    """float32 (N, 3): triangles of a sphere around the eye, finer near the horizon where colours change fastest."""
-    heights = np.array([-1.0, 0.0, 0.06, 0.13, 0.21, 0.3, 0.42, 0.58, 0.78, 1.0])
-    azimuth = np.arange(sides + 1) * (2 * math.pi / sides)
-    flat = np.sqrt(1 - heights**2)[:, None]
-    points = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), np.repeat(heights[:, None], sides + 1, 1)], -1)
-    a, b, c, d = points[:-1, :-1], points[:-1, 1:], points[1:, :-1], points[1:, 1:]
-    return np.stack([a, b, c, c, b, d], 2).reshape(-1, 3).astype(np.float32)
-
-
 CLOUD_VERTEX = np.dtype([("position", "<f4", 3), ("centre", "<f4", 3), ("normal", "<f4", 3), ("rank", "<f4")])
 
 
@@ -134,6 +125,22 @@ def cloud_vertices(seed: int) -> NDArray[np.void]:
         centre = np.array([*(math.cos(slant) * outward[:2]), math.sin(slant)])
         clouds.append(_cloud(corners, centre, index / CLOUDS))
     return np.concatenate(clouds)
+
+
+def cloud_groups(vertices: NDArray[np.void]) -> tuple[NDArray[np.uint32], Floats, Floats]:
+    """Each cloud's vertices (CLOUDS, N), the last repeated where it has fewer, and the centre (CLOUDS, 3) and radius
+    (CLOUDS,) of a ball that holds it at its largest."""
+    own = [np.flatnonzero(vertices["rank"] == rank) for rank in np.unique(vertices["rank"])]
+    most = max(len(group) for group in own)
+    groups = np.stack([np.pad(group, (0, most - len(group)), "edge") for group in own]).astype(np.uint32)
+    # Largest size: see cloud.vert.glsl.
+    reach = 1.35 * np.linalg.norm(vertices["position"][groups], axis=2).max(1)
+    return groups, vertices["centre"][groups[:, 0]], reach
+
+
+def clouds_there(clouds: float) -> int:
+    """How many clouds have begun to grow at that cloudiness; the others have no size."""
+    return math.ceil(min(clouds * 1.18, 1.0) * CLOUDS)
 
 
 def _cloud(corners: Floats, centre: Floats, rank: float) -> NDArray[np.void]:

@@ -52,6 +52,10 @@ class Terrain:
         mix = np.array(conditions.biomes)
         self._active = np.flatnonzero(mix > 0.01)
         self._mix = mix[self._active] / mix[self._active].sum()
+        self.active: list[int] = self._active.tolist()
+        """The numbers of the biomes there are."""
+        self.pure = np.eye(len(BIOMES))[self.active[0]] if len(self.active) == 1 else None
+        """The weights (8,) everywhere, if there is one biome only."""
         ruggedness = conditions.ruggedness
         self._scale = np.array(
             [0.3 + 1.2 * ruggedness, 0.3 + 1.4 * ruggedness, 0.5 + ruggedness, 0.12 + 1.9 * ruggedness, 1.0]
