@@ -15,8 +15,8 @@ from tiny import shaken, tiny_model
 from genie_lite.actions import IDLE, Action
 from genie_lite.camera import Pose
 from genie_lite.conditions import biome
-from genie_lite.engine.album import SLOTS
-from genie_lite.engine.dream import TURNING, DreamEngine, EngineOptions
+from genie_lite.engine.album import SLOTS, TURNING
+from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.engine.protocol import Frame
 from genie_lite.engine.runtime import compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import CheckpointError, ImageError, UsageError

@@ -1,14 +1,19 @@
-"""The album: the views that a dream keeps in spatial memory, and which are worth a place."""
+"""The album: the views that a dream keeps in spatial memory, seen or imagined, and what they show again."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy, deepcopy
 
 import torch
 from torch import Tensor
 
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH
+from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
-from genie_lite.model.memory import SpatialMemory
+from genie_lite.model.memory import DREAMED, SpatialMemory
 from genie_lite.model.recall import Recall
+from genie_lite.model.sampler import seeded_noise
 
 SLOTS = 256
 """Views that fit in; then the oldest make room."""
@@ -16,31 +21,80 @@ SLOTS = 256
 MOVED, TURNED = 1.0, 0.25
 """Metres and radians from which on a view is another one than the last that was kept."""
 
+IMAGINED_WORTH = 0.75
+"""What an imagined view is worth beside a first one (see memory.DREAMED): where one has been, it must not win."""
+
+TURNING = 40
+"""Frames after everything was to turn into something else during which no view is remembered: first one is drawn as it
+shall be, then what is seen goes over to it."""
+
+IMAGINED, AROUND = 2**40, 2**41
+"""Added to the frame's number, and to a direction's, for the noise of what is only imagined."""
+
 
 class Album:
-    """A SpatialMemory of one world, filled in turns, with the whole pictures beside the thumbnails."""
+    """A SpatialMemory of one world, filled in turns, with the whole pictures beside the thumbnails.
 
-    def __init__(self, recall: Recall) -> None:
+    thumbnail makes of a latent (1 16 18 32) seen from a pose (1 5) its thumbnail (1 4 72 128). Poses are float64.
+    """
+
+    def __init__(
+        self, recall: Recall, imagination: Imagination, thumbnail: Callable[[Tensor, Tensor], Tensor], seed: int
+    ) -> None:
         self.memory = SpatialMemory(1, SLOTS, torch.device("cpu"))
-        self._recall = recall
+        self._recall, self._thumbnail, self._seed = recall, thumbnail, seed
+        self._imagination, self._settled_from = imagination, 0
         self._pictures = torch.zeros(SLOTS, 3, FRAME_HEIGHT, FRAME_WIDTH, dtype=torch.uint8)
         self._kept = 0
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
 
-    def is_new(self, pose: Tensor) -> bool:
-        """Whether a frame from this pose (1 5) shows something that the last one of which this was true does not."""
-        moved = (pose - self._pose).abs()
-        new = bool((moved[:, :3].norm() > MOVED) | (moved[:, 3:].max() > TURNED))
-        if new:
-            self._pose = pose
-        return new
+    def remember(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, index: int, age: int) -> None:
+        """Keeps the newest frame, of this index in a dream of so many frames, if it shows something new."""
+        if index >= self._settled_from and self._is_new(pose):
+            self._keep(latent, thumbnail, pose, 1.0 if age <= 1 else DREAMED)
 
-    def keep(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, worth: float = 1.0) -> None:
-        """Stores a view: 1 16 18 32 and its thumbnail, 1 4 72 128, from 1 5; worth as in SpatialMemory."""
-        slot = torch.tensor([self._kept % SLOTS])
-        self.memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
-        self._pictures[slot] = ((self._recall.picture(latent) + 1) * 127.5).round().to(torch.uint8)
-        self._kept += 1
+    def remember_true(self, encode: Callable[[list[int]], Tensor], path: Tensor) -> None:
+        """Keeps what play would have kept of true frames on their path (T 1 5); encode gives the latents of some."""
+        kept = [index for index, pose in enumerate(path) if self._is_new(pose)]
+        for latent, index in zip(encode(kept) if kept else (), kept, strict=True):
+            self._keep(latent[None], self._thumbnail(latent[None], path[index]), path[index], 1.0)
+
+    def look_around(self, thumbnail: Tensor, pose: Tensor, conditions: Tensor) -> None:
+        """Draws what lies in every other direction than that of a world's first view, so that there is something to
+        see as soon as one turns."""
+        views = self._imagination.around(
+            self.memory, thumbnail, pose, conditions, lambda number: seeded_noise(self._seed, AROUND + number)
+        )
+        for view in views:
+            self.keep_imagined(view)
+
+    @torch.inference_mode()
+    def imagine(
+        self, thumbnail: Tensor, pose: Tensor, motion: Tensor, conditions: Tensor, index: int
+    ) -> ImaginedView | None:
+        """Goes on with drawing what the eye may see next. Only reads the memory, so that others may do so beside it."""
+        if index < self._settled_from and not self._imagination.drawing:
+            return None
+        noise = seeded_noise(self._seed, IMAGINED + index)
+        return self._imagination.step(self.memory, thumbnail, pose, motion, conditions, noise)
+
+    def keep_imagined(self, view: ImaginedView | None) -> None:
+        """Stores a view that `imagine` has finished."""
+        if view:
+            self._keep(view[0], self._thumbnail(*view), view[1], IMAGINED_WORTH)
+
+    def turn_into(self, latent: Tensor, pose: Tensor, conditions: Tensor, index: int) -> None:
+        """Forgets every view, and begins to draw this one (1 16 18 32, recoloured) anew under other conditions."""
+        self.memory.forget()
+        self._imagination.redraw(latent, pose, conditions, seeded_noise(self._seed, IMAGINED + index))
+        self._settled_from = index + TURNING
+
+    def branch(self) -> Album:
+        """The same views; one that is just being imagined is begun anew."""
+        other = copy(self)
+        other.memory, other._pictures = deepcopy(self.memory), self._pictures.clone()
+        other._imagination = self._imagination.anew()
+        return other
 
     def recalled(self, latent: Tensor, target: Tensor, age: int) -> Tensor:
         """A dreamed latent (1 16 18 32) under what the best views show of the target pose (1 5), in a
@@ -53,3 +107,18 @@ class Album:
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
         depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
         return self._recall.over(latent, pictures, depth, poses, target, age)
+
+    def _is_new(self, pose: Tensor) -> bool:
+        """Whether a frame from this pose (1 5) shows something that the last one of which this was true does not."""
+        moved = (pose - self._pose).abs()
+        new = bool((moved[:, :3].norm() > MOVED) | (moved[:, 3:].max() > TURNED))
+        if new:
+            self._pose = pose
+        return new
+
+    def _keep(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, worth: float) -> None:
+        """Stores a view: 1 16 18 32 and its thumbnail, 1 4 72 128, from 1 5; worth as in SpatialMemory."""
+        slot = torch.tensor([self._kept % SLOTS])
+        self.memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
+        self._pictures[slot] = ((self._recall.picture(latent) + 1) * 127.5).round().to(torch.uint8)
+        self._kept += 1

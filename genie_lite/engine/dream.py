@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,7 @@ from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
 from genie_lite.model.familiar import STRANGE, Familiar
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
-from genie_lite.model.memory import DREAMED, clamp_thumbnail, empty_hint
+from genie_lite.model.memory import clamp_thumbnail, empty_hint
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import Prior
 from genie_lite.model.recall import Recall
@@ -54,21 +53,8 @@ RESTING = 0.05
 """Share of the way to what is dreamed that a step goes while the eye rests: the view is the same, so nearly all of the
 change is error, and what is left lets a new hour or weather come within a second or two."""
 
-IMAGINED = 2**40
-"""Added to the frame's number for the noise of what is only imagined."""
-
-AROUND = 2**41
-"""The same for what is imagined before the first step."""
-
-IMAGINED_WORTH = 0.75
-"""What an imagined view is worth beside a first one (see memory.DREAMED): where one has been, it must not win."""
-
 PRIOR_STEP = 0.05
 """By how much a condition may change before the prior's examples are chosen anew."""
-
-TURNING = 40
-"""Frames after everything was to turn into something else during which no view is remembered: first one is drawn as it
-shall be, a step a frame, then what is seen goes over to it."""
 
 QUALITIES = ("auto", *PICTURE_SIZES)
 
@@ -113,14 +99,14 @@ class DreamEngine:
         self._conditions: Conditions | None = None
         self._context: Tensor
         self._hint: Tensor | None
+        self._album: Album
         self._past: Tensor
         self._familiar: Familiar | None = None
-        self._recall_pictures = Recall(model.autoencoder)
+        self._recalled = Recall(model.autoencoder)
         self._light = Relight(model.autoencoder, model.first_frame)
         self._prior: Prior | None
         self._prior_of: Tensor
         self._began: int
-        self._settled_from: int
 
     @classmethod
     def load(cls, options: EngineOptions) -> DreamEngine:
@@ -184,7 +170,8 @@ class DreamEngine:
         steps = motion_between(path[:-1], path[1:])[-PAST_MOTIONS:, :3].float().reshape(1, -1)
         self._past = torch.cat([self._past[:, steps.shape[1] :], steps], 1)
         if self._options.memory:
-            self._remember_past(frames[:-1], path[:-1, None])
+            with torch.inference_mode():
+                self._album.remember_true(lambda kept: self._encode(frames[kept]), path[:-1, None])
         self._look_around()
         return last
 
@@ -202,7 +189,7 @@ class DreamEngine:
                 hint, view = self._recall(pose, motion)
             with watch.stage("imagination"):
                 if view:
-                    self._keep_imagined(view.result())
+                    self._album.keep_imagined(view.result())
             with watch.stage("dynamics"):
                 self._latent = self._settle(self._dream(act, motion, pose, hint), hint, pose, motion)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
@@ -246,8 +233,7 @@ class DreamEngine:
         A view that is just being imagined is begun anew there.
         """
         other = copy(self)
-        other._album = deepcopy(self._album)
-        other._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
+        other._album = self._album.branch()
         return other
 
     def disturb(self, noise: NDArray[np.float32]) -> Frame:
@@ -272,9 +258,9 @@ class DreamEngine:
         self._latent, self._pose = context[-1:], pose
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
-        self._prior, self._hint, self._began, self._settled_from = None, None, self._index, 0
-        self._album = Album(self._recall_pictures)
-        self._imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
+        self._prior, self._hint, self._began = None, None, self._index
+        imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
+        self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed)
         watch = Stopwatch()
         with watch.stage("decode"):
             self._thumb = self._thumbnail_of(self._latent, pose)
@@ -311,39 +297,18 @@ class DreamEngine:
         drawing = None
         if self._options.memory:
             self._remember()
-            drawing = self._beside.submit(self._imagine, motion)
+            given = self._thumb, self._pose, motion, self._row, self._index
+            drawing = self._beside.submit(self._album.imagine, *given)
         return self._album.memory.hint(self._thumb, self._pose, target), drawing
 
     def _remember(self) -> None:
-        """Keeps the newest frame in memory, if it shows something new."""
-        if self._index >= self._settled_from and self._album.is_new(self._pose):
-            worth = 1.0 if self._index - self._began <= 1 else DREAMED
-            self._album.keep(self._latent, self._thumb, self._pose, worth)
-
-    @torch.inference_mode()
-    def _imagine(self, motion: Tensor) -> ImaginedView | None:
-        """Goes on with drawing what the eye may see next."""
-        assert self._conditions is not None
-        if self._index < self._settled_from and not self._imagination.drawing:
-            return None
-        noise = seeded_noise(self._seed, IMAGINED + self._index)
-        memory, conditions = self._album.memory, _row(self._conditions)
-        return self._imagination.step(memory, self._thumb, self._pose, motion, conditions, noise)
+        self._album.remember(self._latent, self._thumb, self._pose, self._index, self._index - self._began)
 
     @torch.inference_mode()
     def _look_around(self) -> None:
-        """Draws what lies in every other direction, so that there is something to see as soon as one turns."""
-        assert self._conditions is not None
         if self._options.memory:
             self._remember()
-            noise = partial(_noise_around, self._seed)
-            memory, conditions = self._album.memory, _row(self._conditions)
-            for view in self._imagination.around(memory, self._thumb, self._pose, conditions, noise):
-                self._keep_imagined(view)
-
-    def _keep_imagined(self, view: ImaginedView | None) -> None:
-        if view:
-            self._album.keep(view[0], self._thumbnail_of(*view), view[1], IMAGINED_WORTH)
+            self._album.look_around(self._thumb, self._pose, self._row)
 
     def _relight(self, before: Conditions, after: Conditions) -> None:
         """Puts what is in view and in memory into another light."""
@@ -361,27 +326,22 @@ class DreamEngine:
 
     def _turn_into(self, conditions: Conditions) -> None:
         """Forgets every view, and begins to draw this one anew under other conditions."""
-        self._album.memory.forget()
         if self._options.memory and self._conditions is not None:
-            change = self._model.first_frame.recolour(_row(self._conditions), _row(conditions))
-            noise = seeded_noise(self._seed, IMAGINED + self._index)
-            self._imagination.redraw(self._latent + change, self._pose, _row(conditions), noise)
-            self._settled_from = self._index + TURNING
-
-    def _remember_past(self, frames: NDArray[np.uint8], path: Tensor) -> None:
-        """Stores what play would have stored of true frames (T, 144, 256, 3) on their path (T 1 5)."""
-        kept = [index for index, pose in enumerate(path) if self._album.is_new(pose)]
-        with torch.inference_mode():
-            for latent, index in zip(self._encode(frames[kept]) if kept else (), kept, strict=True):
-                self._album.keep(latent[None], self._thumbnail_of(latent[None], path[index]), path[index])
+            change = self._model.first_frame.recolour(self._row, _row(conditions))
+            self._album.turn_into(self._latent + change, self._pose, _row(conditions), self._index)
 
     def _thumbnail_of(self, latent: Tensor, pose: Tensor) -> Tensor:
         """The RGB-D thumbnail (1 4 72 128) of a latent seen from a pose (1 5)."""
         return clamp_thumbnail(self._thumbnail(latent, pose[:, 4:5].float()))
 
-    def _dream(self, action: Tensor, motion: Tensor, pose: Tensor, hint: Tensor) -> Tensor:
+    @property
+    def _row(self) -> Tensor:
+        """The conditions of now as networks take them: 1 18."""
         assert self._conditions is not None
-        conditions = _row(self._conditions)
+        return _row(self._conditions)
+
+    def _dream(self, action: Tensor, motion: Tensor, pose: Tensor, hint: Tensor) -> Tensor:
+        conditions = self._row
         pitch, zero = pose[:, 4:5].float(), torch.zeros(1, 1)
 
         def predict(noisy: Tensor, time: Tensor) -> Tensor:
@@ -393,11 +353,10 @@ class DreamEngine:
 
     def _settle(self, latent: Tensor, hint: Tensor, pose: Tensor, motion: Tensor) -> Tensor:
         """The dreamed latent, pulled a little to what such a world may look like, and to what memory shows."""
-        assert self._conditions is not None
         moved = float(motion.abs().max())
         if moved == 0:
             latent = self._latent + RESTING * (latent - self._latent)
-        conditions = _row(self._conditions)
+        conditions = self._row
         if self._prior is None or (conditions - self._prior_of).abs().max() > PRIOR_STEP:
             self._prior, self._prior_of = Prior(self._model.first_frame, conditions), conditions
         known = functional.avg_pool2d(torch.maximum(hint[:, 3:4], hint[:, 7:8]), 4)[0, 0]
@@ -421,10 +380,6 @@ class DreamEngine:
             timings=watch.milliseconds,
             seen=seen,
         )
-
-
-def _noise_around(seed: int, number: int) -> Tensor:
-    return seeded_noise(seed, AROUND + number)
 
 
 def _row(conditions: Conditions) -> Tensor:

@@ -101,6 +101,10 @@ class Imagination:
                 self._left = 0
                 yield self._matched(latent), self._pose
 
+    def anew(self) -> Imagination:
+        """Another one of the same kind that has begun nothing."""
+        return Imagination(self._first_frame, self._to_latent)
+
     @property
     def drawing(self) -> bool:
         """True while a view is being drawn."""
