@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -26,14 +27,16 @@ from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import DataError, OutputError, UsageError
 from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
 from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
-from genie_lite.model.judge import JudgeNet, load_judge
+from genie_lite.model.egomotion import MIRRORED
+from genie_lite.model.judge import KEYS, JudgeNet, load_judge
 from genie_lite.model.layers import to_unit
 from genie_lite.train.autoencoder import AutoencoderPart, FramePart, PicturesPart, ThumbnailPart
 from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
 from genie_lite.train.command import ORDER, Options, main
 from genie_lite.train.dynamics import DynamicsPart
 from genie_lite.train.first_frame import fit_first_frame
-from genie_lite.train.judge import JudgePart, load_pairs, mirrored
+from genie_lite.train.judge import ConditionsPart, DepthPart, FeaturesPart, KeysPart, Steps
+from genie_lite.train.judge_views import load_views
 from genie_lite.train.loop import Part, Ranks, Schedule, fit
 from genie_lite.train.motion import MotionPart
 from genie_lite.train.streams import Streams
@@ -198,24 +201,38 @@ def test_streams_begin_anywhere_and_in_long_episodes_more_often(model: Model) ->
     assert len(streams.row.unique()) > 180
 
 
-def test_the_judges_loss_falls(data: Path, tmp_path: Path) -> None:
-    pairs = load_pairs(data, "train", 12)
-    assert pairs.frames.shape == (12, 2, 144, 256, 3) and pairs.actions.shape == (12, 6)
-    part = JudgePart(JudgeNet().to(Ranks().device), pairs, batch=4, seed=0)
-    before = mean_loss(part)
-    fitted(part, tmp_path, 20)
-    assert mean_loss(part) < 0.7 * before
+def test_the_judges_losses_fall(data: Path, tmp_path: Path) -> None:
+    views, net = load_views(data, "train", 12), JudgeNet().to(Ranks().device)
+    assert views.frames.shape == (12, 144, 256, 3) and views.depth.shape == (12, 72, 128)
+    for part in (FeaturesPart(net, views, 4, 0), DepthPart(net, views, 4, 0), ConditionsPart(net, views, 4, 0)):
+        before = mean_loss(part)
+        fitted(part, tmp_path, 20)
+        assert mean_loss(part) < 0.9 * before, part.name
 
 
-def test_a_mirrored_pair_turns_and_strafes_the_other_way(data: Path) -> None:
-    part = JudgePart(JudgeNet(), load_pairs(data, "train", 12), batch=32, seed=0)
-    batch, random = part.draw(), torch.Generator().manual_seed(0)
-    flipped = mirrored(batch, random)
-    turned = (flipped.actions[:, 1:3] != batch.actions[:, 1:3]).any(1)
-    assert 0 < turned.sum() < 32
-    torch.testing.assert_close(flipped.actions[turned][:, 1:3], -batch.actions[turned][:, 1:3])
-    torch.testing.assert_close(flipped.frames[:32][turned], batch.frames[:32][turned].flip(3))
-    assert torch.equal(flipped.actions[:, [0, 3, 4, 5]], batch.actions[:, [0, 3, 4, 5]])
+def test_a_mirrored_view_is_mirrored_with_its_depth(data: Path) -> None:
+    views = load_views(data, "train", 12)
+    views.depth += torch.linspace(0, 0.1, 128).half()
+    frames, depth, _ = views.draw(16, torch.Generator().manual_seed(0))
+    flipped = depth[:, 0, 0, 0] > depth[:, 0, 0, -1]
+    assert 0 < flipped.sum() < 16
+    assert not (frames[flipped] == frames[flipped].flip(3)).all() or (frames == frames[..., :1]).all()
+
+
+def test_keys_are_learnt_from_motions_to_both_sides() -> None:
+    random = torch.Generator().manual_seed(0)
+    moved = torch.randn(64, 23, 12, generator=random) * 0.3
+    pressed = torch.zeros(64, 23, 10, dtype=torch.bool)
+    pressed[..., KEYS.index("right")] = moved[..., 0] > 0.1
+    part = KeysPart(JudgeNet(), Steps(moved, pressed, torch.ones_like(pressed)), 32, 0)
+    optimizer = torch.optim.AdamW(part.module.parameters(), 3e-3)
+    for _ in range(400):
+        optimizer.zero_grad()
+        part.loss(0)[0].backward()
+        optimizer.step()
+    with torch.no_grad():
+        read = part.module.eval()(moved * torch.tensor(MIRRORED)).sigmoid() > 0.5
+    assert (read[..., KEYS.index("left")] == pressed[..., KEYS.index("right")]).float().mean() > 0.9
 
 
 def test_train_judge_leaves_a_judge_that_measures(data: Path, tmp_path: Path) -> None:
@@ -227,12 +244,17 @@ def test_train_judge_leaves_a_judge_that_measures(data: Path, tmp_path: Path) ->
         CollectOptions(world="counting", out=two, split="validation", episodes=3, steps=40, pictures=0), progress=False
     )
     out = tmp_path / "out"
-    assert main(Options(part="judge", data=two, out=out, budget="2s", batch=2, most_frames=12)) == 0
+    assert main(Options(part="judge", data=two, out=out, budget="3s", batch=2, most_frames=12)) == 0
     judge = load_judge(out)
-    assert judge.made["steps"] > 0 and 0 <= judge.made["held_out"]["biome_accuracy"] <= 1
+    assert judge.made["keys"]["steps"] > 0 and 0 <= judge.made["held_out"]["biome_accuracy"] <= 1
     black, white = (torch.full((1, 144, 256, 3), value, dtype=torch.uint8).numpy() for value in (0, 255))
     assert judge.distance(black, white)[0] > judge.distance(black, black)[0] == 0
     assert not (out / "config.json").exists(), "the judge is no part of the model"
+    again = tmp_path / "again"
+    assert main(Options(part="judge", data=two, out=again, budget="2s", batch=2, most_frames=12, start_from=out)) == 0
+    kept = load_judge(again)
+    assert "features" not in kept.made and kept.made["conditions"]["steps"] > 0
+    assert np.array_equal(kept.distance(black, white), judge.distance(black, white)), "a yardstick does not change"
 
 
 # --- data -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,108 @@
+"""What the judge reads off pictures: how far things are, what country and weather they show, and which keys move them.
+Small networks behind features that stay as they are (see judge.py). Shapes are B C H W."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genie_lite.conditions import BIOMES, STRENGTHS
+from genie_lite.model.layers import ResidualBlock, SeparableBlock
+
+HOURS = 24
+"""Classes of the hour: a distribution, for a picture may say that it is dawn or dusk and not which."""
+
+GRID = (6, 8)
+"""Into how many rows and columns a picture is divided for its mean colours."""
+
+KEYS = ("forward", "back", "right", "left", "turn_right", "turn_left", "look_up", "look_down", "jump", "run")
+
+
+class DepthReader(nn.Module):
+    """The coarsest features -> log-depth in about [0, 1], for each 2x2 pixels."""
+
+    def __init__(self, features: int, width: int = 32) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(features + 1, width, 1)
+        self.near = ResidualBlock(width)
+        self.shrink = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.wide = ResidualBlock(width)
+        self.out = nn.Conv2d(width, 16, 1)
+
+    def forward(self, three: Tensor) -> Tensor:
+        """B C 18 32 -> B 1 72 128."""
+        rows = torch.linspace(-1, 1, three.shape[2], device=three.device).to(three.dtype)
+        x = self.stem(torch.cat([three, rows[None, None, :, None].expand_as(three[:, :1])], 1))
+        wide = self.wide(self.shrink(F.silu(x)))
+        x = self.near(x + F.interpolate(wide, size=x.shape[-2:]))
+        return F.pixel_shuffle(self.out(F.silu(x)), 4)
+
+
+class ConditionsReader(nn.Module):
+    """A picture -> logits of biomes (8), of the hour (HOURS), and of strengths (8). Beside features it sees the mean
+    colours of GRID: hour and air are in the colours of sky and ground."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(
+            nn.Conv2d(3, 16, 4, stride=2, padding=1), nn.SiLU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.SiLU(),
+            nn.Conv2d(32, 48, 3, stride=2, padding=1), nn.SiLU(), SeparableBlock(48),
+        )  # fmt: skip
+        self.coarse = nn.Sequential(
+            nn.SiLU(), nn.Conv2d(48, 64, 3, stride=2, padding=1), nn.SiLU(), nn.Conv2d(64, 96, 3, stride=2, padding=1)
+        )
+        inputs = 2 * 48 + 6 * 96 + 3 * math.prod(GRID)
+        self.out = nn.Sequential(
+            nn.Dropout(0.3), nn.Linear(inputs, 96), nn.SiLU(), nn.Dropout(0.3),
+            nn.Linear(96, len(BIOMES) + HOURS + len(STRENGTHS)),
+        )  # fmt: skip
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """B 3 144 256 in [-1, 1] -> B 40."""
+        fine = self.fine(frame)
+        coarse = F.silu(self.coarse(fine))
+        height, width = frame.shape[2] // GRID[0], frame.shape[3] // GRID[1]
+        colours = F.avg_pool2d(frame, (height, width))
+        parts = (fine.mean((2, 3)), fine.amax((2, 3)), coarse.mean(3).flatten(1), coarse.amax((2, 3)))
+        raw: Tensor = self.out(torch.cat([*parts, colours.flatten(1)], 1))
+        return raw
+
+    def conditions(self, frame: Tensor) -> Tensor:
+        """B 3 144 256 -> what it most likely shows, B 18 in the order of CONDITION_NAMES."""
+        biomes, hours, strengths = self(frame).split((len(BIOMES), HOURS, len(STRENGTHS)), 1)
+        angle = likely_hour(hours.softmax(1)) * (2 * math.pi / 24)
+        return torch.cat([biomes.softmax(1), angle.sin(), angle.cos(), strengths.sigmoid()], 1)
+
+
+class KeyReader(nn.Module):
+    """How the eye moved from each picture to the next -> which keys did it. It looks four steps back and ahead: a key
+    is held for a while, and a jump is a rise and a fall."""
+
+    def __init__(self, motions: int, width: int = 48) -> None:
+        super().__init__()
+        self.usual: Tensor
+        self.spread: Tensor
+        self.register_buffer("usual", torch.zeros(motions))
+        self.register_buffer("spread", torch.ones(motions))
+        self.layers = nn.Sequential(
+            nn.Conv1d(motions, width, 5, padding=2), nn.SiLU(), nn.Dropout(0.1),
+            nn.Conv1d(width, width, 5, padding=2), nn.SiLU(), nn.Dropout(0.1),
+            nn.Conv1d(width, width, 1), nn.SiLU(), nn.Conv1d(width, len(KEYS), 1),
+        )  # fmt: skip
+
+    def forward(self, moved: Tensor) -> Tensor:
+        """B T motions, consecutive steps -> logits B T 10 in the order of KEYS."""
+        x = ((moved - self.usual) / self.spread).clamp(-4, 4)
+        return self.layers(x.transpose(1, 2)).transpose(1, 2)
+
+
+def likely_hour(chances: Tensor) -> Tensor:
+    """B HOURS, chances of hours 0.5, 1.5, ... -> B 1: the hour that is wrong by least on average."""
+    classes = (torch.arange(HOURS, device=chances.device) + 0.5) * (24 / HOURS)
+    candidates = torch.arange(0, 24, 0.25, device=chances.device)
+    apart = ((classes[:, None] - candidates + 12) % 24 - 12).abs()
+    return candidates[(chances @ apart).argmin(1, keepdim=True)]
