@@ -35,6 +35,7 @@ COMMANDS = {
     "bench speed": ("genie_lite.bench.speed", "measure the frame rate, stage by stage"),
     "bench soak": ("genie_lite.bench.soak", "play for minutes, and see what grows and what slows down"),
     "bench coherence": ("genie_lite.bench.coherence", "measure how true the dream stays to unseen worlds"),
+    "bench events": ("genie_lite.bench.events", "measure whether what happens in a dream comes to be seen"),
     "bench meter": ("genie_lite.bench.meter", "fit the coherence meter to weights, and measure how far to trust it"),
     "bench sheets": ("genie_lite.bench.sheets", "draw contact sheets to judge the dream by eye"),
 }

@@ -26,8 +26,8 @@ from genie_lite.data.collect import collect
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import DataError, OutputError, UsageError
 from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
-from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
 from genie_lite.model.egomotion import MIRRORED
+from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
 from genie_lite.model.judge import KEYS, JudgeNet, load_judge
 from genie_lite.model.layers import to_unit
 from genie_lite.train.autoencoder import AutoencoderPart, FramePart, PicturesPart, ThumbnailPart

@@ -42,7 +42,9 @@ def egomotion(before: Tensor, after: Tensor, depth: Tensor) -> Tensor:
     moved = torch.zeros(len(before), len(MOTIONS), device=before.device)
     known = first = last = moved
     for level, (rows, steps) in enumerate(LEVELS):
-        one, other, log_depth = (F.interpolate(x, size=(rows, rows * 16 // 9), mode="area") for x in (before, after, depth))
+        one, other, log_depth = (
+            F.interpolate(x, size=(rows, rows * 16 // 9), mode="area") for x in (before, after, depth)
+        )
         flows = _flows(log_depth) * usual[None, :, None, None, None]
         slope = _slope(other)
         for step in range(steps):

@@ -15,8 +15,8 @@ checkpoint's hash. Pictures are float B 3 144 256 in [-1, 1] inside, uint8 (N, 1
   read off the first), and which keys do that. Thresholds are fixed on held-out worlds.
 - conditions: what biome, hour and weather a picture shows.
 
-Distances of years are comparable only in one space, so the features stay as they are, and what reads keys and country
-(model/readers.py) is trained behind or beside them.
+Distances are comparable only in one space, so the features of the judge in use stay as they are, and what reads keys
+and country (model/readers.py) is trained behind or beside them.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ class JudgeNet(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the judge sees in T pictures: seen (T, 128), moved (T - 1, 12) as `egomotion` gives it, key_scores (T - 1, 10)
-    in the order of KEYS, conditions (T, 18); float32."""
+    """What the judge sees in T pictures: seen (T, 128), moved (T - 1, 12) as `egomotion` gives it, key_scores
+    (T - 1, 10) in the order of KEYS, conditions (T, 18); float32."""
 
     seen: NDArray[np.float32]
     moved: NDArray[np.float32]
@@ -183,7 +183,9 @@ class Judge:
         for batch in _batches(frames):
             three = self.net.scales(batch)[2]
             views = (batch, self.net.depth(three))
-            before, depth = (x if last is None else torch.cat([y, x]) for x, y in zip(views, last or views, strict=True))
+            before, depth = (
+                x if last is None else torch.cat([y, x]) for x, y in zip(views, last or views, strict=True)
+            )
             moved = egomotion(before[:-1], before[1:], depth[:-1])
             parts = (self.net.seen(three)[:, :SEEN_DIM], moved, self.net.conditions.conditions(batch))
             for column, part in zip(columns, parts, strict=True):

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from genie_lite.conditions import BIOMES, CONDITIONS_DIM, STRENGTHS
 from genie_lite.data.episodes import read_episode
 from genie_lite.model.egomotion import MIRRORED, egomotion
-from genie_lite.model.judge import WIDTHS, SEEN_DIM, Judge, JudgeNet, load_judge, pressed_keys, save_judge
+from genie_lite.model.judge import SEEN_DIM, WIDTHS, Judge, JudgeNet, load_judge, pressed_keys, save_judge
 from genie_lite.model.layers import to_unit
 from genie_lite.model.readers import HOURS, KEYS, KeyReader
 from genie_lite.train.clips import episode_paths
@@ -200,8 +200,8 @@ def conditions_loss(raw: Tensor, truth: Tensor) -> Tensor:
 
 @dataclass(slots=True)
 class Steps:
-    """What moved and what was pressed in N stretches of STRETCH - 1 steps: moved N T 12 as `egomotion` gives it, pressed
-    and shown N T 10 (see `pressed_keys`)."""
+    """What moved and what was pressed in N stretches of STRETCH - 1 steps: moved N T 12 as `egomotion` gives it,
+    pressed and shown N T 10 (see `pressed_keys`)."""
 
     moved: Tensor
     pressed: Tensor

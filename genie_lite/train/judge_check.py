@@ -1,5 +1,5 @@
-"""What is fixed on the validation split once the judge is trained, and how well it reads there: the distance's scale, the
-keys' thresholds, the clips' axes."""
+"""What is fixed on the validation split once the judge is trained (the distance's scale, the keys' thresholds, the
+clips' axes), and how well it reads there."""
 
 from __future__ import annotations
 
