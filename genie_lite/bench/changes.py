@@ -143,8 +143,8 @@ def measure_changes(number: int, plan: EventsPlan, tools: Instruments, _out: Pat
     if number < plan.mirror_worlds:
         calm = record(tools.world, number, plan.history, prepare=_dry, keys_ahead=plan.mirror)
         for name in ("none", *plan.mirror_kinds):
-            kind = next((kind for kind in plan.kinds if kind.name == name), None)
-            found.mirrors[name] = mirror_error(dream, tools.world, calm, kind, plan, tick)
+            change = next((kind for kind in plan.kinds if kind.name == name), None)
+            found.mirrors[name] = mirror_error(dream, tools.world, calm, change, plan, tick)
     return found
 
 
@@ -162,9 +162,10 @@ def _event(kind: Kind, number: int, plan: EventsPlan, tools: Instruments, tick: 
     dreamed = changing_film(tools.dreams[0], truth, plan.history, actions, path, tick)[1:]
     true = branch(tools.world, truth, plan.history - 1, actions, path)[1:]
     past = truth.frames[max(0, plan.history - WINDOW) : plan.history]
-    read = (tools.judge.read_conditions(film[-WINDOW:]) for film in (past, dreamed, true))
-    outcomes = [is_read(rows, shows, begun, asked) for rows in read]
-    return Outcome(kind.name, *outcomes, shown=np.stack([past[-1], dreamed[-1], true[-1]]))
+    already, seen, seen_true = (
+        is_read(tools.judge.read_conditions(film[-WINDOW:]), shows, begun, asked) for film in (past, dreamed, true)
+    )
+    return Outcome(kind.name, already, seen, seen_true, np.stack([past[-1], dreamed[-1], true[-1]]))
 
 
 def is_read(rows: NDArray[np.float32], shows: Sequence[str], begun: Conditions, asked: Conditions) -> bool:

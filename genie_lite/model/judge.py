@@ -230,7 +230,7 @@ def pressed_keys(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArr
 
 def _in_the_air(jump: NDArray[np.bool_]) -> NDArray[np.bool_]:
     flying, landed = np.zeros_like(jump), 0
-    for step in np.flatnonzero(jump):
+    for step in np.flatnonzero(jump).tolist():
         if step >= landed:
             landed = step + JUMP_STEPS
             flying[step:landed] = True

@@ -28,7 +28,7 @@ from genie_lite.model.readers import HOURS, KEYS, KeyReader
 from genie_lite.train.clips import episode_paths
 from genie_lite.train.judge_check import calibrate, held_out_paths
 from genie_lite.train.judge_views import LONG, Views, damaged, load_views, under_skies
-from genie_lite.train.loop import Part, Ranks, Schedule, fit
+from genie_lite.train.loop import Ranks, Schedule, fit
 from genie_lite.train.sheets import save_sheet
 
 SHARES = {"features": 0.4, "depth": 0.12, "conditions": 0.3, "moves": 0.15, "keys": 0.03}
@@ -59,7 +59,7 @@ def train_judge(
     budget = {name: seconds * share / sum(shares.values()) for name, share in shares.items()}
     made: dict[str, Any] = {"kept_features_of": kept.made} if kept else {}
 
-    def train(name: str, part: Part) -> None:
+    def train(name: str, part: Any) -> None:
         schedule = Schedule(budget[name], learning_rate=rate, ema=0.99)
         part.module.requires_grad_(True)
         made[name] = fit(part, schedule, cache, ranks, lambda _ema, _made: None)

@@ -42,8 +42,8 @@ class Views:
         pick = torch.randint(len(self.frames), (count,), generator=random)
         frames, depth = to_unit(self.frames[pick].permute(0, 3, 1, 2)), self.depth[pick].float()[:, None]
         flip = (torch.rand(count, generator=random) < 0.5)[:, None, None, None]
-        pair = (torch.where(flip, x.flip(3), x) for x in (frames, depth))
-        return *pair, self.conditions[pick]
+        frames, depth = (torch.where(flip, x.flip(3), x) for x in (frames, depth))
+        return frames, depth, self.conditions[pick]
 
 
 def load_views(folder: Path, split: str, most: int) -> Views:
@@ -54,15 +54,16 @@ def load_views(folder: Path, split: str, most: int) -> Views:
     lengths = np.array([len(read_episode(path)) for path in paths])
     kinds = [lengths < LONG, lengths >= LONG]
     share = most / sum(kind.any() for kind in kinds)
-    columns: list[list[NDArray[Any]]] = [[], [], []]
+    columns: list[list[Tensor]] = [[], [], []]
     for kind in kinds:
         for index in np.flatnonzero(kind):
             count = min(max(1, round(share / kind.sum())), int(lengths[index]))
             at = np.sort(random.choice(lengths[index], count, replace=False))
             episode = read_episode(paths[index])
-            for column, part in zip(columns, (episode.frames, episode.depth, episode.conditions), strict=True):
-                column.append(np.array(part[at]))
-    return Views(*(torch.from_numpy(np.concatenate(column)) for column in columns))
+            parts: tuple[NDArray[Any], ...] = (episode.frames, episode.depth, episode.conditions)
+            for column, part in zip(columns, parts, strict=True):
+                column.append(torch.from_numpy(part[at]))
+    return Views(*(torch.cat(column) for column in columns))
 
 
 def under_skies(views: Views, folder: Path, places: int, cache: Path) -> Views:
