@@ -41,7 +41,7 @@ def model() -> Model:
 
 
 def test_a_picture_of_noon_becomes_one_of_midnight(model: Model) -> None:
-    relight = Relight(model.autoencoder, model.first_frame)
+    relight = Relight(model.autoencoder, model.first_frame, model.weather)
     gain = relight.gain(row(12.0), row(0.0))
     assert gain.shape == (1, 3, 18, 1) and float(gain.mean()) == pytest.approx((1 + MIDNIGHT) / (1 + NOON), abs=0.05)
     frame = torch.full((1, 3, 144, 256), NOON)
@@ -88,3 +88,22 @@ def test_what_is_unlike_all_examples_is_strange() -> None:
     assert familiar.strangeness(known[:1] * 4) > 1.5
     assert familiar.strangeness(torch.zeros(1, 16, 18, 32)) > 1.5
     assert np.isfinite(Familiar(known[:1].expand(8, -1, -1, -1)).strangeness(known[:1]))
+
+
+def test_snow_is_shown_and_not_dreamed_on_from(model: Model) -> None:
+    options = EngineOptions(Path("none"), "144p", runtime="eager", dtype="fp32", threads=1)
+    snowy = biome("meadow", hour=12.0, snowfall=0.8)
+
+    def walked(engine: DreamEngine) -> tuple[np.ndarray, np.ndarray]:
+        engine.reset(snowy, 3)
+        frames = [engine.step(IDLE) for _ in range(3)]
+        assert frames[-1].latent is not None
+        return frames[-1].image, frames[-1].latent
+
+    clear, latent = walked(DreamEngine(model, options))
+    model.weather.snowfall[:, 20:24, 60:64], model.weather.colours[0, 0] = 0.9, 1.0
+    flaky, same = walked(DreamEngine(model, options))
+    model.weather.snowfall.zero_(), model.weather.colours.zero_()
+    np.testing.assert_array_equal(same, latent)
+    brighter = flaky.astype(int) - clear
+    assert brighter[40:48, 120:128].mean() > 20 and abs(brighter[100:].mean()) < 2

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -30,6 +31,7 @@ from genie_lite.model.egomotion import MIRRORED
 from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
 from genie_lite.model.judge import KEYS, JudgeNet, load_judge
 from genie_lite.model.layers import to_unit
+from genie_lite.model.weather import Weather
 from genie_lite.train.autoencoder import AutoencoderPart, FramePart, PicturesPart, ThumbnailPart
 from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
 from genie_lite.train.command import ORDER, Options, main
@@ -40,6 +42,8 @@ from genie_lite.train.judge_views import load_views
 from genie_lite.train.loop import Part, Ranks, Schedule, fit
 from genie_lite.train.motion import MotionPart
 from genie_lite.train.streams import Streams
+from genie_lite.train.weather import fit_weather
+from genie_lite.worlds.counting import CountingWorld
 
 STEPS_PER_EPISODE = 230
 """Enough for the held-out rollout: it begins at frame 96 and is 120 long."""
@@ -235,6 +239,37 @@ def test_keys_are_learnt_from_motions_to_both_sides() -> None:
     assert (read[..., KEYS.index("left")] == pressed[..., KEYS.index("right")]).float().mean() > 0.9
 
 
+class SnowGlobe(CountingWorld):
+    """White flakes on grey, which fall while it snows."""
+
+    def picture(self, width: int, height: int) -> NDArray[np.uint8]:
+        picture = np.full((height, width, 3), 90, np.uint8)
+        if self._conditions.snowfall > 0.01:
+            rows, columns = np.random.default_rng(self._count).integers(0, (height // 4, width // 4), (30, 2)).T
+            for row in range(4):
+                for column in range(4):
+                    picture[4 * rows + row, 4 * columns + column] = round(90 + 0.9 * 150)
+        return picture
+
+
+def test_what_falls_is_found_by_comparing_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genie_lite.data.skies.make_world", lambda _name: SnowGlobe())
+    weather = Weather()
+    made = fit_weather(weather, "globe")
+    assert set(made) == {"snowfall"} and not weather.rain.any()
+    assert 0.01 < float((weather.snowfall > 0.5).float().mean()) < 0.1
+    snowy = torch.from_numpy(biome("meadow", hour=3.0, snowfall=1.0).to_array())[None]
+    grey = torch.full((1, 3, 72, 128), 90 / 127.5 - 1)
+    change = weather.change(grey, snowy, 12, 0.0, 0.0)
+    assert change is not None
+    brightest = float((grey + change).max() + 1) * 127.5
+    assert brightest == pytest.approx(90 + 0.9 * 150, abs=12)
+    turned = weather.change(grey, snowy, 12, 0.2, 0.0)
+    assert turned is not None and not torch.equal(turned, change)
+    torch.testing.assert_close(turned.sum(), change.sum(), msg="flakes stay as the eye turns")
+    assert weather.change(grey, torch.from_numpy(biome("meadow").to_array())[None], 12, 0.0, 0.0) is None
+
+
 def test_train_judge_leaves_a_judge_that_measures(data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="collect more"):
         main(Options(part="judge", data=data, out=tmp_path, budget="1s"))
@@ -383,7 +418,7 @@ def test_train_all_leaves_a_checkpoint_that_dreams(data: Path, tmp_path: Path, m
     assert main(options) == 0
     model = load_model(out)
     assert model.config == TINY and set(model.made) == set(ORDER)
-    trained = [made for name, made in model.made.items() if name != "first_frame"]
+    trained = [made for name, made in model.made.items() if name not in ("first_frame", "weather")]
     assert all(made["steps"] > 0 and "held_out" in made for made in trained)
     assert all(torch.isfinite(value).all() for name in PARTS for value in model.part(name).state_dict().values())
     assert (out / "training" / "autoencoder.png").stat().st_size > 0

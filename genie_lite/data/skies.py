@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genie_lite.actions import Action
+from genie_lite.actions import IDLE, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, THUMB_HEIGHT, THUMB_WIDTH
-from genie_lite.conditions import CONDITIONS_DIM
+from genie_lite.conditions import CONDITIONS_DIM, biome
 from genie_lite.data.collect import SPLIT_SEEDS
 from genie_lite.data.episodes import compact_depth, nearest
 from genie_lite.data.policies import random_conditions
@@ -54,3 +56,24 @@ def draw_skies(world: Any, number: int, skies: int) -> Views:
         depth[index] = compact_depth(nearest(info["depth"]))
         conditions[index] = info["conditions"].to_array()
     return frames, depth, conditions
+
+
+def still_films(
+    name: str, places: int, skies: int, frames: int, kind: str, strength: float | None = None
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """What a still eye sees of so many places of `make_world(name)` under so many skies each, in which rain or snow
+    falls (`kind`): uint8 (frames, 144, 256, 3) and the conditions, float32 (18,). strength: of what falls; at noon over
+    dark land if given, else at random and any hour. Raises RenderError."""
+    with closing(make_world(name)) as world:
+        for number in range(places):
+            random = np.random.default_rng(FIRST_SEED + number)
+            sample = getattr(world.unwrapped, "sample_conditions", random_conditions)
+            start = sample(random) if strength is None else biome("volcanic", fog=0.0)
+            world.reset(seed=FIRST_SEED + number, options={"conditions": start})
+            for _ in range(skies):
+                sky = sample(random) if strength is None else biome("volcanic", hour=12.0, fog=0.0, clouds=0.7)
+                other = "rain" if kind == "snowfall" else "snowfall"
+                much = float(random.uniform(0.4, 1)) if strength is None else strength
+                world.unwrapped.set_conditions(replace(sky, **{kind: much, other: 0.0}))
+                steps = [world.step(IDLE.to_array()) for _ in range(frames)]
+                yield np.stack([step[0] for step in steps]), steps[-1][4]["conditions"].to_array()

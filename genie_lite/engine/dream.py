@@ -110,7 +110,7 @@ class DreamEngine:
         self._hint: Tensor | None
         self._past: Tensor
         self._familiar: Familiar | None = None
-        self._light = Relight(model.autoencoder, model.first_frame)
+        self._light = Relight(model.autoencoder, model.first_frame, model.weather)
         self._prior: Prior | None
         self._prior_of: Tensor
         self._began: int
@@ -199,7 +199,9 @@ class DreamEngine:
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
             with watch.stage("decode"):
                 self._thumb = self._thumbnail_of(self._latent, pose)
-                image = self._painters.paint(self._latent, self._quality)
+                row = _row(self._conditions)
+                shown = self._light.in_weather(self._latent, self._thumb, row, pose, self._index)
+                image = self._painters.paint(shown, self._quality)
         self._pose, self._hint = pose, hint if self._options.memory else None
         return self._frame(image, self._hint, watch)
 

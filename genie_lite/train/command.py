@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from genie_lite.train.loop import Ranks
 
 Choice = Literal[
-    "all", "autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "pictures", "judge"
+    "all", "autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "weather", "pictures", "judge"
 ]  # fmt: skip
-ORDER = ("autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "pictures")
+ORDER = ("autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "weather", "pictures")
 SHARES = {
     "autoencoder": 0.1, "frame": 0.04, "thumbnail": 0.1, "motion": 0.04, "dynamics": 0.6, "first_frame": 0.0,
-    "pictures": 0.12,
+    "weather": 0.0, "pictures": 0.12,
 }  # fmt: skip
-"""How `train all` divides its budget; first_frame is fitted in a minute."""
+"""How `train all` divides its budget; first_frame and weather are fitted in a minute."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
         model.part(other).to(ranks.device).requires_grad_(False).eval()
     if name == "first_frame":
         return _fit_first_frame(model, options, ranks)
+    if name == "weather":
+        return _fit_weather(model, options, ranks)
     part, evaluate = _part(name, model, options, batch, ranks)
     part.module.requires_grad_(True)
     file = name if name in PARTS else "autoencoder"
@@ -149,6 +151,18 @@ def _fit_first_frame(model: Model, options: Options, ranks: Ranks) -> None:
         first_frame_sheet(model.first_frame, model.autoencoder, cache / "first_frame.png")
         save_part(options.out, model, "first_frame")
         print(f"first_frame: {model.made['first_frame']}")
+
+
+def _fit_weather(model: Model, options: Options, ranks: Ranks) -> None:
+    from genie_lite.data.episodes import list_episodes, read_episode
+    from genie_lite.model.checkpoint import save_part
+    from genie_lite.train.weather import fit_weather
+
+    if ranks.rank == 0:
+        world = read_episode(list_episodes(options.data, "train")[0]).world
+        model.made["weather"] = fit_weather(model.weather.cpu(), world)
+        save_part(options.out, model, "weather")
+        print(f"weather: {model.made['weather']}")
 
 
 def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -> tuple[Any, Any]:
