@@ -37,7 +37,7 @@ from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_fram
 from genie_lite.train.command import ORDER, Options, main
 from genie_lite.train.dynamics import DynamicsPart
 from genie_lite.train.first_frame import fit_first_frame
-from genie_lite.train.judge import ConditionsPart, DepthPart, FeaturesPart, KeysPart, Steps
+from genie_lite.train.judge import ConditionsPart, DepthPart, FeaturesPart, KeysPart, Steps, described
 from genie_lite.train.judge_views import load_views
 from genie_lite.train.loop import Part, Ranks, Schedule, fit
 from genie_lite.train.motion import MotionPart
@@ -208,7 +208,9 @@ def test_streams_begin_anywhere_and_in_long_episodes_more_often(model: Model) ->
 def test_the_judges_losses_fall(data: Path, tmp_path: Path) -> None:
     views, net = load_views(data, "train", 12), JudgeNet().to(Ranks().device)
     assert views.frames.shape == (12, 144, 256, 3) and views.depth.shape == (12, 72, 128)
-    for part in (FeaturesPart(net, views, 4, 0), DepthPart(net, views, 4, 0), ConditionsPart(net, views, 4, 0)):
+    looked = described(net.eval(), views, tmp_path, 0)
+    assert looked.rows.shape == (12, len(net.conditions.usual)) and torch.isfinite(looked.rows.float()).all()
+    for part in (FeaturesPart(net, views, 4, 0), DepthPart(net, views, 4, 0), ConditionsPart(net, looked, 4, 0)):
         before = mean_loss(part)
         fitted(part, tmp_path, 20)
         assert mean_loss(part) < 0.9 * before, part.name

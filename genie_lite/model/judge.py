@@ -40,7 +40,7 @@ from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.errors import CheckpointError, OutputError
 from genie_lite.model.egomotion import READ_DIM, egomotion
 from genie_lite.model.layers import SeparableBlock, to_unit
-from genie_lite.model.readers import KEYS, ConditionsReader, DepthReader, KeyReader
+from genie_lite.model.readers import KEYS, ConditionsReader, DepthReader, KeyReader, describe, described_dim
 
 FORMAT = "genie_lite judge 2"
 WEIGHTS_FILE, CARD_FILE = "judge.safetensors", "judge.json"
@@ -80,7 +80,7 @@ class JudgeNet(nn.Module):
         self.block3 = SeparableBlock(three)
         self.down4 = nn.Conv2d(three, SEEN_DIM, 3, stride=2, padding=1)
         self.depth = DepthReader(three)
-        self.conditions = ConditionsReader()
+        self.conditions = ConditionsReader(described_dim(WIDTHS, 2 * SEEN_DIM))
         self.keys = KeyReader(READ_DIM)
         self.usual: Tensor
         self.spread: Tensor
@@ -122,6 +122,11 @@ class JudgeNet(nn.Module):
         """The coarsest scale -> B 256: mean and greatest of each of SEEN_DIM features over the picture."""
         top = F.silu(self.down4(three))
         return torch.cat([top.mean((2, 3)), top.amax((2, 3))], 1)
+
+    def described(self, frame: Tensor) -> Tensor:
+        """What the reader of conditions goes by: one row for each picture."""
+        scales = self.scales(frame)
+        return describe(frame, scales, self.seen(scales[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +186,15 @@ class Judge:
         columns: list[list[Tensor]] = [[], [], []]
         last: tuple[Tensor, Tensor] | None = None
         for batch in _batches(frames):
-            three = self.net.scales(batch)[2]
-            views = (batch, self.net.depth(three))
+            scales = self.net.scales(batch)
+            seen = self.net.seen(scales[2])
+            views = (batch, self.net.depth(scales[2]))
             before, depth = (
                 x if last is None else torch.cat([y, x]) for x, y in zip(views, last or views, strict=True)
             )
             moved = egomotion(before[:-1], before[1:], depth[:-1])
-            parts = (self.net.seen(three)[:, :SEEN_DIM], moved, self.net.conditions.conditions(batch))
+            country = self.net.conditions.conditions(describe(batch, scales, seen))
+            parts = (seen[:, :SEEN_DIM], moved, country)
             for column, part in zip(columns, parts, strict=True):
                 column.append(part)
             last = (views[0][-1:], views[1][-1:])
@@ -213,7 +220,7 @@ class Judge:
     @torch.inference_mode()
     def read_conditions(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What each picture shows, (T, 18) in the order of CONDITION_NAMES."""
-        read = [self.net.conditions.conditions(batch) for batch in _batches(frames)]
+        read = [self.net.conditions.conditions(self.net.described(batch)) for batch in _batches(frames)]
         return torch.cat([torch.zeros(0, CONDITIONS_DIM), *read]).numpy()
 
 

@@ -4,16 +4,20 @@ Small networks behind features that stay as they are (see judge.py). Shapes are 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.conditions import BIOMES, STRENGTHS
-from genie_lite.model.layers import ResidualBlock, SeparableBlock
+from genie_lite.model.layers import ResidualBlock
 
 HOURS = 24
 """Classes of the hour: a distribution, for a picture may say that it is dawn or dusk and not which."""
+
+BANDS = 4
+"""Rows that a picture is described by: sky, horizon, and what is farther and nearer."""
 
 GRID = (6, 8)
 """Into how many rows and columns a picture is divided for its mean colours."""
@@ -42,40 +46,46 @@ class DepthReader(nn.Module):
 
 
 class ConditionsReader(nn.Module):
-    """A picture -> logits of biomes (8), of the hour (HOURS), and of strengths (8). Beside features it sees the mean
-    colours of GRID: hour and air are in the colours of sky and ground."""
+    """What `describe` says of a picture -> logits of biomes (8), of the hour (HOURS), and of strengths (8)."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: int, width: int = 112) -> None:
         super().__init__()
-        self.fine = nn.Sequential(
-            nn.Conv2d(3, 16, 4, stride=2, padding=1), nn.SiLU(),
-            nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.SiLU(),
-            nn.Conv2d(32, 48, 3, stride=2, padding=1), nn.SiLU(), SeparableBlock(48),
-        )  # fmt: skip
-        self.coarse = nn.Sequential(
-            nn.SiLU(), nn.Conv2d(48, 64, 3, stride=2, padding=1), nn.SiLU(), nn.Conv2d(64, 96, 3, stride=2, padding=1)
-        )
-        inputs = 2 * 48 + 6 * 96 + 3 * math.prod(GRID)
-        self.out = nn.Sequential(
-            nn.Dropout(0.3), nn.Linear(inputs, 96), nn.SiLU(), nn.Dropout(0.3),
-            nn.Linear(96, len(BIOMES) + HOURS + len(STRENGTHS)),
+        self.usual: Tensor
+        self.spread: Tensor
+        self.register_buffer("usual", torch.zeros(inputs))
+        self.register_buffer("spread", torch.ones(inputs))
+        self.layers = nn.Sequential(
+            nn.Dropout(0.2), nn.Linear(inputs, width), nn.SiLU(), nn.Dropout(0.3), nn.Linear(width, width), nn.SiLU(),
+            nn.Dropout(0.2), nn.Linear(width, len(BIOMES) + HOURS + len(STRENGTHS)),
         )  # fmt: skip
 
-    def forward(self, frame: Tensor) -> Tensor:
-        """B 3 144 256 in [-1, 1] -> B 40."""
-        fine = self.fine(frame)
-        coarse = F.silu(self.coarse(fine))
-        height, width = frame.shape[2] // GRID[0], frame.shape[3] // GRID[1]
-        colours = F.avg_pool2d(frame, (height, width))
-        parts = (fine.mean((2, 3)), fine.amax((2, 3)), coarse.mean(3).flatten(1), coarse.amax((2, 3)))
-        raw: Tensor = self.out(torch.cat([*parts, colours.flatten(1)], 1))
+    def forward(self, described: Tensor) -> Tensor:
+        """B inputs -> B 40."""
+        raw: Tensor = self.layers(((described - self.usual) / self.spread).clamp(-4, 4))
         return raw
 
-    def conditions(self, frame: Tensor) -> Tensor:
-        """B 3 144 256 -> what it most likely shows, B 18 in the order of CONDITION_NAMES."""
-        biomes, hours, strengths = self(frame).split((len(BIOMES), HOURS, len(STRENGTHS)), 1)
+    def conditions(self, described: Tensor) -> Tensor:
+        """B inputs -> what it most likely shows, B 18 in the order of CONDITION_NAMES."""
+        biomes, hours, strengths = self(described).split((len(BIOMES), HOURS, len(STRENGTHS)), 1)
         angle = likely_hour(hours.softmax(1)) * (2 * math.pi / 24)
         return torch.cat([biomes.softmax(1), angle.sin(), angle.cos(), strengths.sigmoid()], 1)
+
+
+def describe(frame: Tensor, scales: Sequence[Tensor], seen: Tensor) -> Tensor:
+    """A picture (B 3 144 256), features of it at several scales, and what is seen in it as a whole, as one row of
+    numbers each: mean and spread of every feature in BANDS rows, its greatest value, and the mean colours of GRID, for
+    hour and air are in the colours of sky and ground."""
+    parts = [seen]
+    for features in scales:
+        mean = F.adaptive_avg_pool2d(features, (BANDS, 1))
+        square = F.adaptive_avg_pool2d(features.square(), (BANDS, 1))
+        parts += [mean.flatten(1), (square - mean.square()).clamp_min(0).sqrt().flatten(1), features.amax((2, 3))]
+    return torch.cat([*parts, F.adaptive_avg_pool2d(frame, GRID).flatten(1)], 1)
+
+
+def described_dim(widths: Sequence[int], seen: int) -> int:
+    """How many numbers `describe` gives."""
+    return seen + (2 * BANDS + 1) * sum(widths) + 3 * math.prod(GRID)
 
 
 class KeyReader(nn.Module):

@@ -1,8 +1,8 @@
 """The judge's training, on the simulator alone: its features first, unless those of another judge are kept; then what
 reads depth, conditions and keys behind and beside them.
 
-Keys are read off how the eye moved, which is worked out once for each pair of frames, so that their reader, small as it
-is, sees every pair hundreds of times.
+Conditions are read off what the features say of a view, keys off how the eye moved. Both are worked out once for each
+view or pair of frames, so that their readers, small as they are, see all of them hundreds of times.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ from genie_lite.train.judge_views import LONG, Views, damaged, load_views, under
 from genie_lite.train.loop import Ranks, Schedule, fit
 from genie_lite.train.sheets import save_sheet
 
-SHARES = {"features": 0.4, "depth": 0.12, "conditions": 0.3, "moves": 0.15, "keys": 0.03}
+SHARES = {"features": 0.45, "depth": 0.16, "conditions": 0.15, "moves": 0.2, "keys": 0.04}
 """How the budget is divided; where features are kept, the others take their share."""
+
+FASTER = {"conditions": 4.0}
+"""What learns at another rate, as a factor: its inputs are many and much alike."""
 
 FRAMES = 9_800
 VIEWS_A_PLACE = 14
@@ -60,7 +63,7 @@ def train_judge(
     made: dict[str, Any] = {"kept_features_of": kept.made} if kept else {}
 
     def train(name: str, part: Any) -> None:
-        schedule = Schedule(budget[name], learning_rate=rate, ema=0.99)
+        schedule = Schedule(budget[name], learning_rate=rate * FASTER.get(name, 1.0), ema=0.99)
         part.module.requires_grad_(True)
         made[name] = fit(part, schedule, cache, ranks, lambda _ema, _made: None)
         part.module.requires_grad_(False).eval()
@@ -72,8 +75,9 @@ def train_judge(
     net.requires_grad_(False).eval().to(ranks.device)
     train("depth", DepthPart(net, views, batch or 16, seed))
     many = under_skies(views, data, max(1, most // VIEWS_A_PLACE), cache)
-    train("conditions", ConditionsPart(net, many, batch or 32, seed))
+    rows = described(net, many, cache, seed)
     del views, many
+    train("conditions", ConditionsPart(net, rows, 8 * (batch or 16), seed))
     steps = load_steps(data, net, budget["moves"], cache, seed)
     train("keys", KeysPart(net, steps, 4 * (batch or 16), seed))
     judge = Judge(net.cpu().eval().requires_grad_(False), {**made, "pairs_of_frames": steps.moved.shape[:2].numel()})
@@ -162,29 +166,27 @@ class DepthPart:
 
 
 class ConditionsPart:
-    """The reader of conditions, which sees the picture itself."""
+    """The reader of conditions, from what the features say of each view."""
 
     name = "judge_conditions"
 
-    def __init__(self, net: JudgeNet, views: Views, batch: int, seed: int) -> None:
+    def __init__(self, net: JudgeNet, views: Described, batch: int, seed: int) -> None:
         self.module, self.views, self.batch = net.conditions, views, batch
         self.random = torch.Generator().manual_seed(seed + 2)
+        rows = views.rows.float()
+        self.module.usual.copy_(rows.mean(0))
+        self.module.spread.copy_(rows.std(0) + 1e-3)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropies of biomes, hour and strengths."""
         device = next(self.module.parameters()).device
-        clean, _, conditions = self.views.draw(self.batch, self.random)
-        frames, _ = damaged(clean, self.random, 1)
-        loss = conditions_loss(self.module(frames.to(device)).float(), conditions.to(device))
+        pick = torch.randint(len(self.views.rows), (self.batch,), generator=self.random)
+        rows, truth = self.views.rows[pick].float().to(device), self.views.conditions[pick].to(device)
+        loss = conditions_loss(self.module(rows).float(), truth)
         return loss, {"conditions": loss.detach()}
 
     def sheet(self, module: nn.Module, path: Path) -> None:
-        """Frames in the order of the hour that is read off them."""
-        frames = self.views.draw(32, self.random)[0]
-        with torch.no_grad():
-            read = self.module.conditions(frames.to(next(module.parameters()).device)).cpu()
-        order = torch.atan2(read[:, 8], read[:, 9]).remainder(2 * torch.pi).argsort()
-        save_sheet(list(F.avg_pool2d(frames, 2)[order].split(8)), path)
+        """There is nothing to look at but numbers."""
 
 
 def conditions_loss(raw: Tensor, truth: Tensor) -> Tensor:
@@ -196,6 +198,28 @@ def conditions_loss(raw: Tensor, truth: Tensor) -> Tensor:
     hour = F.cross_entropy(hours, (SHARPNESS * near).softmax(1))
     fallen = F.binary_cross_entropy_with_logits(strengths, truth[:, 10:].clamp(0, 1))
     return F.cross_entropy(biomes, truth[:, :8]) + hour + 4 * fallen
+
+
+@dataclass(slots=True)
+class Described:
+    """What a judge's features say of N views: rows float16 N C (see `describe`), conditions N 18."""
+
+    rows: Tensor
+    conditions: Tensor
+
+
+@torch.no_grad()
+def described(net: JudgeNet, views: Views, cache: Path, seed: int) -> Described:
+    """Looks at every view once, some of them damaged, unless the cache folder has it."""
+    path = cache / f"judge_described-{seed}.safetensors"
+    if not path.is_file():
+        noise, device = torch.Generator().manual_seed(seed + 5), next(net.parameters()).device
+        rows = []
+        for at in range(0, len(views.frames), 4):
+            frames = to_unit(views.frames[at : at + 4].permute(0, 3, 1, 2))
+            rows.append(net.described(damaged(frames, noise, 1)[0].to(device)).half().cpu())
+        _keep(path, {"rows": torch.cat(rows), "conditions": views.conditions})
+    return Described(**load_file(path))
 
 
 @dataclass(slots=True)
@@ -227,10 +251,7 @@ def load_steps(folder: Path, net: JudgeNet, seconds: float, cache: Path, seed: i
         if rows and time.monotonic() - begin > seconds:
             break
     steps = Steps(*(torch.stack(column) for column in zip(*rows, strict=True)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file({name: getattr(steps, name) for name in Steps.__slots__}, draft)
-    draft.replace(path)
+    _keep(path, {name: getattr(steps, name) for name in Steps.__slots__})
     return steps
 
 
@@ -274,6 +295,13 @@ class KeysPart:
     def sheet(self, module: nn.Module, path: Path) -> None:
         """Keys are nothing to look at."""
         assert isinstance(module, KeyReader)
+
+
+def _keep(path: Path, tensors: dict[str, Tensor]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    save_file(tensors, draft)
+    draft.replace(path)
 
 
 def _depth_sheet(frames: Tensor, seen: Tensor, true: Tensor, path: Path) -> None:

@@ -69,8 +69,8 @@ def _fix_thresholds(net: JudgeNet, truths: list[Episode], observed: list[Observe
         best = max(f1, key=lambda t: f1[t])
         net.thresholds[key], found["keys_f1"][name] = best, round(f1[best], 3)
         hits, read = float(((score > best) & truth).sum()), score > best
-        found["keys_precision"][name] = round(hits / max(1, read.sum()), 3)
-        found["keys_recall"][name] = round(hits / max(1, truth.sum()), 3)
+        found["keys_precision"][name] = round(hits / max(1, int(read.sum())), 3)
+        found["keys_recall"][name] = round(hits / max(1, int(truth.sum())), 3)
     return found
 
 
