@@ -6,7 +6,7 @@ seen at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from genie_lite.bench.plan import Tick
 from genie_lite.bench.revisits import backwards, mirrored_out
 from genie_lite.bench.subject import Dream
 from genie_lite.bench.world import Instruments
-from genie_lite.conditions import BIOMES, CONDITION_NAMES, Conditions, light_of
+from genie_lite.conditions import BIOMES, CONDITION_NAMES, LIGHTS, Conditions, light_of
 from genie_lite.prompt.parser import parse
 from genie_lite.session.events import GLIDE_STEPS, Glide
 
@@ -113,7 +113,7 @@ QUICK = EventsPlan(episodes=2, mirror_worlds=1, mirror_kinds=("fog",))
 
 @dataclass(frozen=True)
 class Outcome:
-    """One event in one world. already: the judge read what was asked for before it happened, so nothing can be told;
+    """One event in one world. already: the judge read the asked hour's light before it changed, so nothing can be told;
     dreamed, true: whether it is read at the deadline; shown: before, at the deadline in the dream and in the simulator,
     uint8 (3, 144, 256, 3)."""
 
@@ -162,25 +162,40 @@ def _event(kind: Kind, number: int, plan: EventsPlan, tools: Instruments, tick: 
     dreamed = changing_film(tools.dreams[0], truth, plan.history, actions, path, tick)[1:]
     true = branch(tools.world, truth, plan.history - 1, actions, path)[1:]
     past = truth.frames[max(0, plan.history - WINDOW) : plan.history]
-    already, seen, seen_true = (
-        is_read(tools.judge.read_conditions(film[-WINDOW:]), shows, begun, asked) for film in (past, dreamed, true)
-    )
+    rows, after, after_true = (tools.judge.read_conditions(film[-WINDOW:]) for film in (past, dreamed, true))
+    already = shows == ["hour"] and light_read(rows) == light_of(asked.hour)
+    seen, seen_true = (is_read(rows, end, shows, begun, asked, tools.judge.wander) for end in (after, after_true))
     return Outcome(kind.name, already, seen, seen_true, np.stack([past[-1], dreamed[-1], true[-1]]))
 
 
-def is_read(rows: NDArray[np.float32], shows: Sequence[str], begun: Conditions, asked: Conditions) -> bool:
-    """Whether readings (N, 18) show what was asked for: each strength, on average, beyond half of the way from what it
-    was to what was asked; the hour's light (night, twilight, day) in more than half of the readings."""
+def is_read(
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    shows: Sequence[str],
+    begun: Conditions,
+    asked: Conditions,
+    wander: Mapping[str, float],
+) -> bool:
+    """Whether readings (N, 18) before and after show what was asked for. The reading of each strength must have gone
+    the way that was asked, by more than it does without reason (see `Judge.wander`): what one place shows of a strength
+    differs much from what another does, so that its change tells more than its size. The hour's light (night,
+    twilight, day) must be the asked one in more than half of the readings after."""
     for name in shows:
         if name == "hour":
-            lights = [light_of(Conditions.from_array(row).hour) == light_of(asked.hour) for row in rows]
-            if np.mean(lights) <= 0.5:
+            if light_read(after) != light_of(asked.hour):
                 return False
             continue
-        old, new = getattr(begun, name), getattr(asked, name)
-        if (rows[:, CONDITION_NAMES.index(name)].mean() > (old + new) / 2) != (new > old):
+        column = CONDITION_NAMES.index(name)
+        change = float(after[:, column].mean() - before[:, column].mean())
+        if change * np.sign(getattr(asked, name) - getattr(begun, name)) <= wander[name]:
             return False
     return True
+
+
+def light_read(rows: NDArray[np.float32]) -> str | None:
+    """The light that more than half of the readings (N, 18) show."""
+    lights = [light_of(Conditions.from_array(row).hour) for row in rows]
+    return next((light for light in LIGHTS if 2 * lights.count(light) > len(lights)), None)
 
 
 def glide(begun: Conditions, asked: Conditions, steps: int) -> list[Conditions]:

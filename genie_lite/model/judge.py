@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.actions import JUMP_STEPS
-from genie_lite.conditions import CONDITIONS_DIM
+from genie_lite.conditions import CONDITIONS_DIM, STRENGTHS
 from genie_lite.errors import CheckpointError, OutputError
 from genie_lite.model.egomotion import READ_DIM, egomotion
 from genie_lite.model.layers import SeparableBlock, to_unit
@@ -60,6 +60,9 @@ PRESSED = 0.25
 
 READABLE = 0.5
 """Held-out F1 from which on a key counts as readable."""
+
+WANDER = 0.1
+"""How far a strength's reading is taken to change by itself where nobody measured it."""
 
 CLIP_DIM = 24
 CLIP_RAW = 2 * (SEEN_DIM + READ_DIM)
@@ -153,6 +156,12 @@ class Judge:
         that was never measured."""
         held_out = self.made.get("held_out", {}).get("keys_f1")
         return frozenset(KEYS if held_out is None else (key for key, f1 in held_out.items() if f1 >= READABLE))
+
+    @property
+    def wander(self) -> dict[str, float]:
+        """By how much the reading of each strength changes in three seconds without reason (in one of twenty cases
+        by more); WANDER for those where that was never measured."""
+        return dict.fromkeys(STRENGTHS, WANDER) | self.made.get("held_out", {}).get("wander", {})
 
     def distance(self, one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Perceptual distance of pictures, uint8 (N, 144, 256, 3) each -> (N,): 0 for equal ones, 1.0 the mean between

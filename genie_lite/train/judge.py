@@ -41,6 +41,9 @@ FRAMES = 9_800
 VIEWS_A_PLACE = 14
 """Frames of episodes for each place that is drawn under other skies."""
 
+STRENGTHS_WEIGHT = 16.0
+"""How much the mean over the strengths weighs beside biomes and hour: two for each of them."""
+
 STRETCH = 24
 """Frames over which keys are learnt."""
 
@@ -197,7 +200,7 @@ def conditions_loss(raw: Tensor, truth: Tensor) -> Tensor:
     near = truth[:, 8:9] * angles.sin() + truth[:, 9:10] * angles.cos()
     hour = F.cross_entropy(hours, (SHARPNESS * near).softmax(1))
     fallen = F.binary_cross_entropy_with_logits(strengths, truth[:, 10:].clamp(0, 1))
-    return F.cross_entropy(biomes, truth[:, :8]) + hour + 4 * fallen
+    return F.cross_entropy(biomes, truth[:, :8]) + hour + STRENGTHS_WEIGHT * fallen
 
 
 @dataclass(slots=True)
