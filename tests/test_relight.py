@@ -15,6 +15,7 @@ from genie_lite.model.checkpoint import Model
 from genie_lite.model.familiar import Familiar
 from genie_lite.model.memory import SpatialMemory
 from genie_lite.model.relight import Relight
+from genie_lite.train.weather import fit_light
 
 NOON, MIDNIGHT = 0.6, -0.7
 """How bright the pictures of day and night are, in [-1, 1]."""
@@ -36,12 +37,15 @@ def model() -> Model:
     model.autoencoder.start_heads_from_frame()
     with torch.no_grad():
         latents = model.autoencoder.encode(frames)
-    model.first_frame.fit(latents, torch.cat([row(12.0), row(0.0)] * 32))
+    rows = torch.cat([row(12.0), row(0.0)] * 32)
+    model.first_frame.fit(latents, rows)
+    pictures = ((frames + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    assert fit_light(model.weather, pictures, rows.numpy())["error"] < 0.2
     return model
 
 
 def test_a_picture_of_noon_becomes_one_of_midnight(model: Model) -> None:
-    relight = Relight(model.autoencoder, model.first_frame, model.weather)
+    relight = Relight(model.autoencoder, model.weather)
     gain = relight.gain(row(12.0), row(0.0))
     assert gain.shape == (1, 3, 18, 1) and float(gain.mean()) == pytest.approx((1 + MIDNIGHT) / (1 + NOON), abs=0.05)
     frame = torch.full((1, 3, 144, 256), NOON)

@@ -256,9 +256,10 @@ class SnowGlobe(CountingWorld):
 
 def test_what_falls_is_found_by_comparing_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genie_lite.data.skies.make_world", lambda _name: SnowGlobe())
+    monkeypatch.setattr("genie_lite.train.weather.LIT_PLACES", 4)
     weather = Weather()
     made = fit_weather(weather, "globe")
-    assert set(made) == {"snowfall"} and not weather.rain.any()
+    assert set(made) == {"light", "snowfall"} and not weather.rain.any()
     assert 0.01 < float((weather.snowfall > 0.5).float().mean()) < 0.1
     snowy = torch.from_numpy(biome("meadow", hour=3.0, snowfall=1.0).to_array())[None]
     grey = torch.full((1, 3, 72, 128), 90 / 127.5 - 1)
@@ -412,6 +413,7 @@ def test_any_other_budget_is_wrong_usage(budget: str) -> None:
 def test_train_all_leaves_a_checkpoint_that_dreams(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Eight rollouts of five seconds only to look at them would take longer than all the training.
     monkeypatch.setattr(DynamicsPart, "sheet", lambda self, module, path: None)
+    monkeypatch.setattr("genie_lite.train.weather.LIT_PLACES", 4)
     tiny = tiny_model()
     for name in PARTS:
         save_part(tmp_path / "tiny", tiny, name)

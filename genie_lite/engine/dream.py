@@ -110,7 +110,7 @@ class DreamEngine:
         self._hint: Tensor | None
         self._past: Tensor
         self._familiar: Familiar | None = None
-        self._light = Relight(model.autoencoder, model.first_frame, model.weather)
+        self._light = Relight(model.autoencoder, model.weather)
         self._prior: Prior | None
         self._prior_of: Tensor
         self._began: int

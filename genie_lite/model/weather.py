@@ -1,4 +1,4 @@
-"""Falling snow and rain, laid over a dreamed picture.
+"""What hour and weather do to a picture: the light of each row, and falling snow and rain, laid over it.
 
 A network that answers doubt with a mean draws no flakes: where they are cannot be foretold, so their mean is nothing.
 So they are not dreamed but shown: how opaque they make each point of a still eye's picture was worked out once, by
@@ -23,12 +23,16 @@ MEANT = 0.75
 BLEND = 8
 """Frames over which the end of the film goes over into its beginning."""
 
+ROWS = 18
+"""Of a picture, each with a brightness of its own."""
+
 COLOUR_FEATURES = 13 + len(BIOMES)
 _ROWS_A_RADIAN = THUMB_HEIGHT / VERTICAL_FOV
 
 
 class Weather(nn.Module):
-    """How opaque what falls is, by kind: frames N 72 128 in [0, 1]; and, linear in what the sky is like, its colour."""
+    """How opaque what falls is, by kind: frames N 72 128 in [0, 1]; linear in what the sky is like, its colour; and a
+    small network for the light."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,6 +40,13 @@ class Weather(nn.Module):
         for kind, frames in KINDS.items():
             self.register_buffer(kind, torch.zeros(frames, THUMB_HEIGHT, THUMB_WIDTH))
         self.register_buffer("colours", torch.zeros(len(KINDS), COLOUR_FEATURES, 3))
+        last = nn.Linear(64, 3 * ROWS)
+        nn.init.zeros_(last.weight)
+        self.light = nn.Sequential(nn.Linear(COLOUR_FEATURES, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), last)
+
+    def brightness(self, conditions: Tensor) -> Tensor:
+        """The logarithm of the mean colour (0 to 2) of each row of a picture under conditions B 18: B 3 ROWS 1."""
+        return self.light(sky_features(conditions)).reshape(-1, 3, ROWS, 1)
 
     def change(self, picture: Tensor, conditions: Tensor, index: int, yaw: float, pitch: float) -> Tensor | None:
         """What to add to a picture, 1 3 72 128 in [-1, 1], under conditions 1 18; None where nothing falls. index: of

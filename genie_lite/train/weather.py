@@ -1,5 +1,5 @@
-"""Fits what falls from the sky (model/weather.py) to the simulator: flakes and streaks are a still eye's pictures, less
-what is there in most of them."""
+"""Fits light and weather (model/weather.py) to the simulator. Light: places under many skies. Flakes and streaks: a
+still eye's pictures, less what is there in most of them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.data.skies import still_films
-from genie_lite.model.weather import COLOUR_FEATURES, KINDS, MEANT, Weather, sky_features
+from genie_lite.data.skies import places_under_skies, still_films
+from genie_lite.model.weather import COLOUR_FEATURES, KINDS, MEANT, ROWS, Weather, sky_features
 
 OPACITY = {"snowfall": 0.9, "rain": 0.5}
 """How opaque a flake and a streak are at most: what a picture shows of their colour is that share of it."""
 
 PLACES, SKIES, STILL = 8, 24, 12
 """Where and under which skies colours are looked at, and for how many frames each."""
+
+LIT_PLACES, LIT_SKIES, LIGHT_STEPS = 200, 16, 4000
+"""How many places, under how many skies each, the light of rows is learnt from, and for how many batches."""
+
+DARKEST = 0.08
+"""No mean colour counts as darker than this, of 2 (white)."""
 
 STANDS_OUT = 16.0
 """Grey levels by which something has to differ from what is behind it for its colour to be known."""
@@ -30,7 +36,7 @@ FAINTEST = 0.06
 def fit_weather(weather: Weather, world: str) -> dict[str, Any]:
     """Sets every buffer, and says how it was done. A world in which nothing falls leaves them at zero. Raises
     RenderError where the world cannot draw."""
-    made: dict[str, Any] = {}
+    made: dict[str, Any] = {"light": fit_light(weather, *places_under_skies(world, LIT_PLACES, LIT_SKIES)[::2])}
     for number, (kind, count) in enumerate(KINDS.items()):
         skies: list[Tensor] = []
         colours: list[Tensor] = []
@@ -53,6 +59,30 @@ def fit_weather(weather: Weather, world: str) -> dict[str, Any]:
         off = (features @ fitted - wanted).abs().mean()
         made[kind] = {"skies": len(skies), "colour_error": round(float(off) * 127.5, 2)}
     return made
+
+
+def fit_light(weather: Weather, frames: NDArray[np.uint8], conditions: NDArray[np.float32]) -> dict[str, float]:
+    """Fits the light to frames, uint8 (N, 144, 256, 3), and their conditions (N, 18); gives its mean error, as a share
+    of the brightness."""
+    means = frames.reshape(len(frames), ROWS, -1, 3).mean(2, dtype=np.float32)
+    wanted = torch.from_numpy(means / 127.5).clamp_min(DARKEST).log().transpose(1, 2).unsqueeze(3)
+    known = torch.from_numpy(conditions)
+    weather.light.requires_grad_(True)
+    last = weather.light[4]
+    assert isinstance(last, nn.Linear)
+    last.bias.data = wanted.mean(0).flatten()
+    optimizer = torch.optim.AdamW(weather.light.parameters(), 3e-3, weight_decay=0.01)
+    random = torch.Generator().manual_seed(0)
+    for step in range(LIGHT_STEPS):
+        optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / LIGHT_STEPS)
+        pick = torch.randint(len(known), (256,), generator=random)
+        off = F.smooth_l1_loss(weather.brightness(known[pick]), wanted[pick], beta=0.2)
+        optimizer.zero_grad()
+        off.backward()
+        optimizer.step()
+    weather.light.requires_grad_(False)
+    with torch.no_grad():
+        return {"error": round(float((weather.brightness(known) - wanted).abs().mean()), 3)}
 
 
 def colour_of(film: NDArray[np.uint8], opacity: float) -> NDArray[np.float64] | None:
