@@ -17,6 +17,9 @@ TURN_RATE = math.pi / 2
 LOOK_RATE = math.pi / 4
 """Radians a second that `look = 1` adds to pitch."""
 
+JUMP_STEPS = 20
+"""Frames that a jump lasts; the key does nothing before one lands."""
+
 PITCH_LIMIT = 0.6
 """Pitch is kept within +- this many radians."""
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "bench simulator": ("genie_lite.bench.simulator", "measure how many frames a second the simulator makes"),
     "bench soak": ("genie_lite.bench.soak", "play for minutes, and see what grows and what slows down"),
     "bench coherence": ("genie_lite.bench.coherence", "measure how true the dream stays to unseen worlds"),
+    "bench events": ("genie_lite.bench.events", "measure whether what happens in a dream comes to be seen"),
     "bench meter": ("genie_lite.bench.meter", "fit the coherence meter to weights, and measure how far to trust it"),
     "bench sheets": ("genie_lite.bench.sheets", "draw contact sheets to judge the dream by eye"),
 }

@@ -21,6 +21,16 @@ _OTHERS = attrgetter("hour", *STRENGTHS)
 CONDITION_NAMES = (*BIOMES, "hour_sin", "hour_cos", *STRENGTHS)
 CONDITIONS_DIM = len(CONDITION_NAMES)
 
+LIGHTS = ("night", "twilight", "day")
+"""What a picture shows of the hour at a glance; dawn and dusk look much alike."""
+
+
+def light_of(hour: float) -> str:
+    """One of LIGHTS: twilight is 5:00 to 7:00 and 17:30 to 20:00."""
+    if 5 <= hour < 7 or 17.5 <= hour < 20:
+        return "twilight"
+    return "day" if 7 <= hour < 17.5 else "night"
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions:

@@ -18,7 +18,7 @@ from genie_lite.actions import IDLE, Action
 from genie_lite.bench.coherence import Options, main
 from genie_lite.bench.control import accuracy, opposite_keys, read_back
 from genie_lite.bench.distortions import blurred
-from genie_lite.bench.drift import drift, sharpness_ratio
+from genie_lite.bench.drift import conditions_agree, drift, sharpness_ratio
 from genie_lite.bench.frechet import FEWEST, between, frechet
 from genie_lite.bench.heldout import Truth, branch, record
 from genie_lite.bench.metrics import BEST_PSNR, flow, psnr, sharpness, shift, ssim
@@ -294,6 +294,22 @@ def test_drift_compares_the_beginning_with_the_end() -> None:
     steady, faded = (drift(f, judge.observe(f)) for f in (film, fading))
     assert faded["brightness"] > 40 > 10 > steady["brightness"] and faded["contrast"] > steady["contrast"]
     assert sharpness_ratio(fading) == pytest.approx(0.5, abs=0.05) and sharpness_ratio(film) > 0.9
+
+
+def test_conditions_agree_tells_country_and_light_apart() -> None:
+    asked = replace(biome("meadow", hour=12.0), meadow=0.55, desert=0.45)
+    seen = [biome("desert", hour=13.0), biome("meadow", hour=23.0), biome("snow", hour=12.0), biome("marsh", hour=1.0)]
+    agreed = conditions_agree(np.stack([one.to_array() for one in seen]), asked)
+    assert (agreed.country, agreed.light, agreed.both) == (0.5, 0.5, 0.25), "half a desert may be read as one"
+    pure = conditions_agree(seen[0].to_array()[None], replace(asked, meadow=0.8, desert=0.2))
+    assert (pure.country, pure.light) == (0.0, 1.0)
+
+    def light(read: float, hour: float) -> float:
+        return conditions_agree(biome("snow", hour=read).to_array()[None], biome("snow", hour=hour)).light
+
+    assert light(12, 18.5) == light(0, 18.5) == 0, "dusk is neither noon nor midnight"
+    assert light(6, 18.5) == 1, "but a picture hardly tells it from dawn"
+    assert light(12, 17.7) == light(18.5, 17.3) == 1, "nor where it begins"
 
 
 def test_keys_read_back_are_counted_by_key() -> None:

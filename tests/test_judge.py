@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
-from genie_lite.actions import Action
+from genie_lite.actions import JUMP_STEPS, Action
 from genie_lite.bench.control import read_back
 from genie_lite.bench.distortions import STRENGTHS, ordering, sensible
 from genie_lite.bench.heldout import Truth, record
+from genie_lite.camera import FAR, NEAR, TAN_X, TAN_Y
 from genie_lite.engine.shipped import checkpoint_roots, find_judge
 from genie_lite.errors import CheckpointError, RenderError
+from genie_lite.model.egomotion import MIRRORED, USUAL, egomotion
 from genie_lite.model.judge import CLIP_DIM, KEYS, Judge, JudgeNet, load_judge, pressed_keys, save_judge
 from genie_lite.worlds import make_world
 
@@ -79,8 +83,13 @@ def test_keys_are_what_an_action_presses_and_a_picture_can_show() -> None:
     actions = [Action(forward=1, turn=-1, run=True), Action(strafe=-0.5, look=0.1, jump=True), Action(run=True)]
     pressed, shown = pressed_keys(np.stack([action.to_array() for action in actions]))
     names = [{KEYS[key] for key in np.flatnonzero(row)} for row in pressed]
-    assert names == [{"forward", "turn_left", "run"}, {"left", "jump"}, set()]
+    assert names == [{"forward", "turn_left", "run"}, {"left", "jump"}, {"jump"}], "a jump lasts"
     assert shown[:, KEYS.index("run")].tolist() == [True, True, False]
+    presses = np.zeros((60, 6), np.float32)
+    presses[[0, 5, JUMP_STEPS + 3], 4] = 1
+    jumping = pressed_keys(presses)[0][:, KEYS.index("jump")]
+    assert jumping[:JUMP_STEPS].all() and not jumping[JUMP_STEPS : JUMP_STEPS + 3].any(), "none begins in the air"
+    assert jumping.sum() == 2 * JUMP_STEPS
 
 
 def test_a_judge_comes_back_from_its_files(judge: Judge, tmp_path: Path) -> None:
@@ -137,3 +146,31 @@ def test_the_shipped_judge_reads_keys_and_country_of_worlds_it_has_never_seen(
     biomes = [shipped.read_conditions(truth.frames[:1])[0, :8].argmax() for truth in truths]
     asked = [np.argmax(truth.conditions[0].biomes) for truth in truths]
     assert np.mean(np.equal(biomes, asked)) >= 0.5
+
+
+def test_how_the_eye_moved_is_found_by_what_the_pictures_show() -> None:
+    random = np.random.default_rng(0)
+    plane = torch.from_numpy(random.random((1, 3, 40, 40), np.float32)) * 2 - 1
+    plane = F.interpolate(plane, size=(480, 480), mode="bicubic").clamp(-1, 1)
+    near, far = 4.0, 20.0
+    depth = torch.full((1, 1, 72, 128), far)
+    depth[..., 36:, :] = near
+
+    def seen(right: float, turned: float) -> torch.Tensor:
+        """Two walls, the near one below the far one, after a step to the right and a turn to the right."""
+        u = (torch.arange(256) + 0.5) / 128 - 1
+        v = 1 - (torch.arange(144) + 0.5) / 72
+        angle = torch.atan(u * TAN_X) + turned
+        z = torch.where(v > 0, far, near)[:, None].expand(-1, 256)
+        x = z * torch.tan(angle) + right
+        y = (z / torch.cos(angle) * torch.cos(angle - turned)) * v[:, None] * TAN_Y
+        return F.grid_sample(plane, torch.stack([x / 20, y / 20], 2)[None], align_corners=False)
+
+    log_depth = torch.log(depth / NEAR) / math.log(FAR / NEAR)
+    for right, turned in ((0.15, 0.0), (-0.15, 0.0), (0.0, 0.05), (0.1, -0.05)):
+        moved = egomotion(seen(0, 0), seen(right, turned), log_depth)[0]
+        assert float(moved[0]) * USUAL[0] == pytest.approx(right, abs=0.04), (right, turned, moved)
+        assert float(moved[3]) * USUAL[3] == pytest.approx(turned, abs=0.01), (right, turned, moved)
+    pair = torch.cat([seen(0, 0), seen(0.1, 0.03)])
+    one, mirror = (egomotion(x[:1], x[1:], log_depth) for x in (pair, pair.flip(3)))
+    torch.testing.assert_close(mirror[:, :5], one[:, :5] * torch.tensor(MIRRORED[:5]), atol=0.05, rtol=0)

@@ -15,6 +15,7 @@ from genie_lite.model.checkpoint import Model
 from genie_lite.model.familiar import Familiar
 from genie_lite.model.memory import SpatialMemory
 from genie_lite.model.relight import Relight
+from genie_lite.train.weather import fit_light
 
 NOON, MIDNIGHT = 0.6, -0.7
 """How bright the pictures of day and night are, in [-1, 1]."""
@@ -36,12 +37,15 @@ def model() -> Model:
     model.autoencoder.start_heads_from_frame()
     with torch.no_grad():
         latents = model.autoencoder.encode(frames)
-    model.first_frame.fit(latents, torch.cat([row(12.0), row(0.0)] * 32))
+    rows = torch.cat([row(12.0), row(0.0)] * 32)
+    model.first_frame.fit(latents, rows)
+    pictures = ((frames + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    assert fit_light(model.weather, pictures, rows.numpy())["error"] < 0.2
     return model
 
 
 def test_a_picture_of_noon_becomes_one_of_midnight(model: Model) -> None:
-    relight = Relight(model.autoencoder, model.first_frame)
+    relight = Relight(model.autoencoder, model.weather)
     gain = relight.gain(row(12.0), row(0.0))
     assert gain.shape == (1, 3, 18, 1) and float(gain.mean()) == pytest.approx((1 + MIDNIGHT) / (1 + NOON), abs=0.05)
     frame = torch.full((1, 3, 144, 256), NOON)
@@ -90,3 +94,22 @@ def test_what_is_unlike_all_examples_is_strange() -> None:
     assert familiar.strangeness(known[:1] * 4) > 1.5
     assert familiar.strangeness(torch.zeros(1, 16, 18, 32)) > 1.5
     assert np.isfinite(Familiar(known[:1].expand(8, -1, -1, -1)).strangeness(known[:1]))
+
+
+def test_snow_is_shown_and_not_dreamed_on_from(model: Model) -> None:
+    options = EngineOptions(Path("none"), "144p", runtime="eager", dtype="fp32", threads=1)
+    snowy = biome("meadow", hour=12.0, snowfall=0.8)
+
+    def walked(engine: DreamEngine) -> tuple[np.ndarray, np.ndarray]:
+        engine.reset(snowy, 3)
+        frames = [engine.step(IDLE) for _ in range(3)]
+        assert frames[-1].latent is not None
+        return frames[-1].image, frames[-1].latent
+
+    clear, latent = walked(DreamEngine(model, options))
+    model.weather.snowfall[:, 20:24, 60:64], model.weather.colours[0, 0] = 0.9, 1.0
+    flaky, same = walked(DreamEngine(model, options))
+    model.weather.snowfall.zero_(), model.weather.colours.zero_()
+    np.testing.assert_array_equal(same, latent)
+    brighter = flaky.astype(int) - clear
+    assert brighter[40:48, 120:128].mean() > 20 and abs(brighter[100:].mean()) < 2

@@ -14,23 +14,21 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from genie_lite.bench.plan import Plan
-    from genie_lite.bench.pool import Job
+    from genie_lite.bench.pool import Job, Workload
 
 
 @dataclass(frozen=True)
-class Options:
-    """Measure how true the dream stays to a simulator in held-out worlds, with memory and without."""
+class HeldOutFlags:
+    """What is measured in held-out worlds, and with what."""
 
     world: str = "landscape"
     """The simulator to compare with; its shipped weights are measured unless --checkpoint says otherwise."""
     checkpoint: Path | None = None
     """Weights of your own: a folder that training wrote."""
     quick: bool = False
-    """Fewer and shorter measurements, two minutes on two cores instead of fifteen."""
+    """Fewer and shorter measurements, about two minutes on two cores."""
     episodes: int | None = None
-    """Held-out worlds (8, or 4 with --quick); every biome takes its turn."""
-    horizon: int | None = None
-    """Seconds of each walk beside the simulator (60, or 10 with --quick)."""
+    """Held-out worlds; every biome takes its turn. By default 8, with --quick fewer."""
     denoising_steps: int = 1
     """Sampling steps a frame."""
     runtime: Literal["auto", "openvino", "eager"] = "auto"
@@ -40,13 +38,43 @@ class Options:
     threads: int | None = None
     """Worlds measured at once, each on a processor core of its own (all cores if left out)."""
     out: Path = Path("runs/bench")
-    """Folder for coherence.png, coherence_sheet.png, coherence.json and the videos."""
+    """Folder for pictures and numbers."""
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "horizon", "denoising_steps", "threads"):
+        self.require_least("episodes", "denoising_steps", "threads")
+
+    def require_least(self, *names: str) -> None:
+        """Raises UsageError for a number below 1."""
+        for name in names:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"--{name.replace('_', '-')} {value} is too small; give at least 1")
+
+    def job(self, plan: Workload) -> Job:
+        """What to measure and with what; checked before minutes are spent. Raises GenieLiteError."""
+        from genie_lite.bench.pool import Job
+        from genie_lite.engine.dream import EngineOptions
+        from genie_lite.engine.shipped import find_checkpoint, find_judge
+        from genie_lite.recording.report import prepare_folder
+
+        checkpoint = find_checkpoint(None if self.checkpoint else self.world, self.checkpoint)
+        engine = EngineOptions(
+            checkpoint, quality="144p", runtime=self.runtime, dtype=self.dtype, threads=1,
+            denoising_steps=self.denoising_steps,
+        )  # fmt: skip
+        return Job(self.world, engine, find_judge(checkpoint, self.world), plan, prepare_folder(self.out))
+
+
+@dataclass(frozen=True)
+class Options(HeldOutFlags):
+    """Measure how true the dream stays to a simulator in held-out worlds, with memory and without."""
+
+    horizon: int | None = None
+    """Seconds of each walk beside the simulator (60, or 10 with --quick)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_least("horizon")
 
     def plan(self) -> Plan:
         """How much to measure."""
@@ -70,36 +98,21 @@ def main(options: Options, plan: Plan | None = None) -> int:
     from genie_lite.model.checkpoint import load_model
     from genie_lite.model.judge import load_judge
 
-    job = _job(options, plan or options.plan())
+    plan = plan or options.plan()
+    job = options.job(plan)
     judge, weights = load_judge(job.judge), load_model(job.engine.checkpoint).hash
     with progress_bar() as bar:
-        task = bar.add_task("frames", total=sum(map(job.plan.frames, range(job.plan.episodes))))
+        task = bar.add_task("frames", total=sum(map(plan.frames, range(plan.episodes))))
         worlds = measure_worlds(job, options.threads or available_cores(), lambda n: bar.update(task, advance=n))
         bar.update(task, description="summing up")
         summary = summarise(worlds, judge)
     show(summary)
     save_curves(summary, job.out)
     save_moments(worlds, job.out)
-    line = summary_line(options.world, job.plan, summary, weights)
+    line = summary_line(options.world, plan, summary, weights)
     write_json(line | summary.details(), job.out / "coherence.json")
     print(json.dumps(line, separators=(",", ":")))
     return 0
-
-
-def _job(options: Options, plan: Plan) -> Job:
-    """What to measure and with what; checked before minutes are spent. Raises GenieLiteError."""
-    from genie_lite.bench.pool import Job
-    from genie_lite.engine.dream import EngineOptions
-    from genie_lite.engine.shipped import find_checkpoint, find_judge
-    from genie_lite.recording.report import prepare_folder
-
-    checkpoint = find_checkpoint(None if options.checkpoint else options.world, options.checkpoint)
-    engine = EngineOptions(
-        checkpoint, quality="144p", runtime=options.runtime, dtype=options.dtype, threads=1,
-        denoising_steps=options.denoising_steps,
-    )  # fmt: skip
-    judge = find_judge(checkpoint, options.world)
-    return Job(options.world, engine, judge, plan, prepare_folder(options.out))
 
 
 def progress_bar() -> Progress:

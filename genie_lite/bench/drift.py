@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genie_lite.bench.metrics import brightness, contrast, sharpness
-from genie_lite.conditions import Conditions
+from genie_lite.conditions import Conditions, light_of
 from genie_lite.model.judge import Observed
 
 ENDS = 0.15
@@ -20,8 +21,11 @@ MEASURES: Mapping[str, Callable[[NDArray[np.uint8]], float]] = {
     "contrast": contrast,
 }
 
-TWILIGHT = 1.0
-"""Hours around 6 and 18 that count as both day and night."""
+EQUAL = 0.8
+"""Of half meadow and half desert neither is the country's biome alone."""
+
+BORDER = 0.5
+"""Hours: dusk does not begin at a stroke."""
 
 
 def drift(film: NDArray[np.uint8], observed: Observed) -> dict[str, float]:
@@ -45,20 +49,25 @@ def ends(frames: int) -> tuple[slice, slice]:
     return slice(0, span), slice(frames - span, frames)
 
 
-def conditions_agree(read: NDArray[np.float32], asked: Conditions) -> float:
-    """The share of readings (N, 18) that show the asked biome, and day or night as asked."""
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Shares of readings that are right. country: the strongest biome read is one of the asked country's strongest;
+    light: night, twilight or day as asked; both: of the same reading."""
+
+    country: float
+    light: float
+    both: float
+
+
+def conditions_agree(read: NDArray[np.float32], asked: Conditions) -> Agreement:
+    """How far readings (N, 18) agree with what was asked. In a mixed country every biome counts as right that has at
+    least EQUAL of the strongest one's weight; within BORDER of another light that one is right too."""
     seen = [Conditions.from_array(row) for row in read]
-    return float(np.mean([_biome(c) == _biome(asked) and _same_half_of_the_day(c.hour, asked.hour) for c in seen]))
-
-
-def _biome(conditions: Conditions) -> int:
-    return int(np.argmax(conditions.biomes))
-
-
-def _same_half_of_the_day(seen: float, asked: float) -> bool:
-    """Day is 6 to 18 h."""
-    in_twilight = min(abs(asked - 6), abs(asked - 18)) <= TWILIGHT
-    return in_twilight or (6 <= seen < 18) == (6 <= asked < 18)
+    strongest = max(asked.biomes)
+    country = np.array([asked.biomes[int(np.argmax(c.biomes))] >= EQUAL * strongest for c in seen])
+    lights = {light_of((asked.hour + away) % 24) for away in (-BORDER, 0, BORDER)}
+    light = np.array([light_of(c.hour) in lights for c in seen])
+    return Agreement(float(country.mean()), float(light.mean()), float((country & light).mean()))
 
 
 def _mean(measure: Callable[[NDArray[np.uint8]], float], film: NDArray[np.uint8]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,16 +45,19 @@ def record(
     instants: Collection[int] = (),
     policy: str | None = None,
     first_seed: int = SPLIT_SEEDS["test"],
+    prepare: Callable[[Conditions], Conditions] = lambda drawn: drawn,
+    keys_ahead: int = 0,
 ) -> Truth:
     """Held-out episode `number`, whose strongest biome is BIOMES[number % 8]; weather and hour stay as they are.
 
     world: the environment of `make_world`; instants: the frames to draw at 720p too; policy: who walks, POLICIES taking
-    turns if left out; first_seed: that of episode 0.
+    turns if left out; first_seed: that of episode 0; prepare: makes the start's conditions of those that were drawn;
+    keys_ahead: actions beyond the last frame that the walker shall tell, though none of them is done.
     """
     world, seed = world.unwrapped, first_seed + number
     choose_conditions, choose_actions = (np.random.default_rng(c) for c in np.random.SeedSequence(seed).spawn(2))
     drawn = getattr(world, "sample_conditions", random_conditions)(choose_conditions)
-    start = led_by(drawn, number % len(BIOMES))
+    start = prepare(led_by(drawn, number % len(BIOMES)))
     name = policy or POLICIES[(number + number // len(BIOMES)) % len(POLICIES)]
     walker = Policy(name, choose_actions, steps)
     frame, info = world.reset(seed=seed, options={"conditions": start})
@@ -68,16 +71,24 @@ def record(
         actions.append(walker.act(info.get("blocked", False)))
         if t + 1 < steps:
             frame, _, _, _, info = world.step(actions[-1].to_array())
+    actions += [walker.act() for _ in range(keys_ahead)]
     return Truth(seed, start, frames, poses, tuple(actions), tuple(conditions), pictures)
 
 
-def branch(world: Any, truth: Truth, frame: int, actions: Sequence[Action]) -> NDArray[np.uint8]:
-    """What the world would have shown, had other actions followed that frame: uint8 (1 + actions, 144, 256, 3)."""
+def branch(
+    world: Any, truth: Truth, frame: int, actions: Sequence[Action], conditions: Sequence[Conditions] = ()
+) -> NDArray[np.uint8]:
+    """What the world would have shown, had other actions followed that frame, under other conditions, one for each of
+    them, if any are given: uint8 (1 + actions, 144, 256, 3)."""
     world = world.unwrapped
     shown, _ = world.reset(seed=truth.seed, options={"conditions": truth.start})
     for action in truth.actions[:frame]:
         shown, *_ = world.step(action.to_array())
-    frames = [shown, *(world.step(action.to_array())[0] for action in actions)]
+    frames = [shown]
+    for index, action in enumerate(actions):
+        if conditions:
+            world.set_conditions(conditions[index])
+        frames.append(world.step(action.to_array())[0])
     return np.stack(frames)
 
 

@@ -6,23 +6,38 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from genie_lite.bench.plan import Plan, Tick
+from genie_lite.bench.plan import Tick
 from genie_lite.bench.subject import NO_MEMORY, Dream
-from genie_lite.bench.world import Found, Instruments, measure_world
+from genie_lite.bench.world import Instruments, measure_world
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import GenieLiteError
 from genie_lite.model.checkpoint import load_model
 from genie_lite.model.judge import load_judge
 from genie_lite.session.calibration import read_calibration
 from genie_lite.worlds import make_world
+
+
+class Workload(Protocol):
+    """What the pool needs to know of a plan."""
+
+    @property
+    def episodes(self) -> int:
+        """How many worlds."""
+
+    def frames(self, number: int, /) -> int:
+        """About how many frames are drawn for one of them."""
+
+
+Measure = Callable[[int, Any, Instruments, Path, Tick], Any]
+"""Measures one world: its number, the plan, instruments, the folder for films, and whom to tell of progress."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +47,17 @@ class Job:
     world: str
     engine: EngineOptions
     judge: Path
-    plan: Plan
+    plan: Workload
     out: Path
 
 
-def measure_worlds(job: Job, workers: int, tick: Tick) -> list[Found]:
-    """All worlds of the plan, in order. Raises GenieLiteError."""
+def measure_worlds(job: Job, workers: int, tick: Tick, measure: Measure = measure_world) -> list[Any]:
+    """What `measure` gives of every world of the plan, in order. Raises GenieLiteError."""
     numbers = sorted(range(job.plan.episodes), key=job.plan.frames, reverse=True)  # long ones first, to end together
     workers = min(workers, len(numbers))
-    outcomes = _with_processes(job, numbers, workers, tick) if workers > 1 else _alone(job, numbers, tick)
+    outcomes = (
+        _with_processes(job, numbers, workers, tick, measure) if workers > 1 else _alone(job, numbers, tick, measure)
+    )
     return sorted(outcomes, key=lambda found: found.number)
 
 
@@ -54,19 +71,19 @@ def instruments(job: Job) -> Instruments:
     return Instruments(make_world(job.world), dreams, autoencoder, load_judge(job.judge))
 
 
-def _alone(job: Job, numbers: list[int], tick: Tick) -> Iterator[Found]:
+def _alone(job: Job, numbers: list[int], tick: Tick, measure: Measure) -> Iterator[Any]:
     tools = instruments(job)
     with closing(tools.world):
         for number in numbers:
-            yield measure_world(number, job.plan, tools, job.out, tick)
+            yield measure(number, job.plan, tools, job.out, tick)
 
 
-def _with_processes(job: Job, numbers: list[int], workers: int, tick: Tick) -> Iterator[Found]:
+def _with_processes(job: Job, numbers: list[int], workers: int, tick: Tick, measure: Measure) -> Iterator[Any]:
     context = multiprocessing.get_context("spawn")  # a forked OpenGL context does not work
     drawn = context.Value("q", 0)
-    pool = ProcessPoolExecutor(workers, context, initializer=_set_up_worker, initargs=(job, drawn))
+    pool = ProcessPoolExecutor(workers, context, initializer=_set_up_worker, initargs=(job, drawn, measure))
     try:
-        pending: set[Future[Found]] = {pool.submit(_measure_in_worker, number) for number in numbers}
+        pending: set[Future[Any]] = {pool.submit(_measure_in_worker, number) for number in numbers}
         told = 0
         while pending:
             done, pending = wait(pending, timeout=0.5)
@@ -84,14 +101,14 @@ _worker: dict[str, Any] = {}
 """What a worker process works with."""
 
 
-def _set_up_worker(job: Job, drawn: Any) -> None:
+def _set_up_worker(job: Job, drawn: Any, measure: Measure) -> None:
     """One core for Mesa's software renderer, since the workers are the parallelism; Ctrl-C ends them at once."""
     os.environ.setdefault("LP_NUM_THREADS", "0")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _worker.update(job=job, drawn=drawn)
+    _worker.update(job=job, drawn=drawn, measure=measure)
 
 
-def _measure_in_worker(number: int) -> Found:
+def _measure_in_worker(number: int) -> Any:
     job, drawn = _worker["job"], _worker["drawn"]
     if "tools" not in _worker:
         _worker["tools"] = instruments(job)
@@ -100,4 +117,4 @@ def _measure_in_worker(number: int) -> Found:
         with drawn.get_lock():
             drawn.value += frames
 
-    return measure_world(number, job.plan, _worker["tools"], job.out, tick)
+    return _worker["measure"](number, job.plan, _worker["tools"], job.out, tick)

@@ -30,7 +30,7 @@ from genie_lite.bench.rollouts import (
     walk,
 )
 from genie_lite.bench.subject import Dream
-from genie_lite.conditions import BIOMES
+from genie_lite.conditions import BIOMES, Conditions
 from genie_lite.model.autoencoder import Autoencoder
 from genie_lite.model.judge import Judge, Observed
 from genie_lite.recording.video import VideoWriter
@@ -144,9 +144,16 @@ def _compare_ends(
             found.numbers[f"sharpness_ratio_60s{suffix}"] = sharpness_ratio(film[: plan.minute])
     if plan.horizon >= plan.minute:
         last = films[""][1].conditions[plan.minute - second : plan.minute]
-        found.numbers["conditions_accuracy_60s"] = conditions_agree(last, asked)
+        found.numbers |= _agreement(last, asked, "60s")
     begun = judge.read_conditions(truth.frames[plan.history - second : plan.history])
-    found.numbers["conditions_accuracy_truth"] = conditions_agree(begun, asked)
+    found.numbers |= _agreement(begun, asked, "truth")
+
+
+def _agreement(read: NDArray[np.float32], asked: Conditions, suffix: str) -> dict[str, float]:
+    """conditions_accuracy: both right; and which of the two."""
+    agreed = conditions_agree(read, asked)
+    numbers = {"conditions_accuracy": agreed.both, "country_accuracy": agreed.country, "light_accuracy": agreed.light}
+    return {f"{name}_{suffix}": share for name, share in numbers.items()}
 
 
 def _cut_clips(

@@ -103,7 +103,7 @@ class DreamEngine:
         self._past: Tensor
         self._familiar: Familiar | None = None
         self._recalled = Recall(model.autoencoder)
-        self._light = Relight(model.autoencoder, model.first_frame)
+        self._light = Relight(model.autoencoder, model.weather)
         self._prior: Prior | None
         self._prior_of: Tensor
         self._began: int
@@ -195,7 +195,8 @@ class DreamEngine:
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
             with watch.stage("decode"):
                 self._thumb = self._thumbnail_of(self._latent, pose)
-                image = self._painters.paint(self._latent, self._quality)
+                shown = self._light.in_weather(self._latent, self._thumb, self._row, pose, self._index)
+                image = self._painters.paint(shown, self._quality)
         self._pose, self._hint = pose, hint if self._options.memory else None
         return self._frame(image, self._hint, watch)
 

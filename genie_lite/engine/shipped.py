@@ -9,7 +9,7 @@ import genie_lite
 from genie_lite.errors import CheckpointError, UsageError
 
 DEFAULT_WORLD = "landscape"
-PARTS = ("autoencoder", "motion", "dynamics", "first_frame")
+PARTS = ("autoencoder", "motion", "dynamics", "first_frame", "weather")
 JUDGE = "judge.safetensors"
 """As in model.checkpoint and model.judge, which take a second to import."""
 

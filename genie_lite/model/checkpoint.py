@@ -20,9 +20,10 @@ from genie_lite.model.dynamics import Dynamics
 from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
 from genie_lite.model.motion import Motion, MotionConfig
 from genie_lite.model.unet import UNetConfig
+from genie_lite.model.weather import Weather
 
 FORMAT = "genie_lite checkpoint 1"
-PARTS = ("autoencoder", "motion", "dynamics", "first_frame")
+PARTS = ("autoencoder", "motion", "dynamics", "first_frame", "weather")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Model:
     motion: Motion
     dynamics: Dynamics
     first_frame: FirstFrame
+    weather: Weather
     world: str = "landscape"
     made: dict[str, Any] = field(default_factory=dict)
     hash: str | None = None
@@ -57,6 +59,7 @@ class Model:
             Motion(config.motion),
             Dynamics(config.dynamics),
             FirstFrame(config.first_frame),
+            Weather(),
             world,
         )
 

@@ -11,8 +11,12 @@ checkpoint's hash. Pictures are float B 3 144 256 in [-1, 1] inside, uint8 (N, 1
   held-out frames, and the distance is their mean.
 - clip features, for a Frechet distance: what is seen and how it moves, mean and spread over a clip, in the CLIP_DIM
   whitened principal directions of held-out true clips, few enough for a covariance of some hundred clips.
-- actions, by inverse dynamics: which keys lead from one picture to the next. Thresholds are fixed on held-out worlds.
+- actions, by inverse dynamics: how the eye moved from one picture to the next (model/egomotion.py, by the depth that is
+  read off the first), and which keys do that. Thresholds are fixed on held-out worlds.
 - conditions: what biome, hour and weather a picture shows.
+
+Distances are comparable only in one space, so the features of the judge in use stay as they are, and what reads keys
+and country (model/readers.py) is trained behind or beside them.
 """
 
 from __future__ import annotations
@@ -31,11 +35,14 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.conditions import CONDITIONS_DIM
+from genie_lite.actions import JUMP_STEPS
+from genie_lite.conditions import CONDITIONS_DIM, STRENGTHS
 from genie_lite.errors import CheckpointError, OutputError
+from genie_lite.model.egomotion import READ_DIM, egomotion
 from genie_lite.model.layers import SeparableBlock, to_unit
+from genie_lite.model.readers import KEYS, ConditionsReader, DepthReader, KeyReader, describe, described_dim
 
-FORMAT = "genie_lite judge 1"
+FORMAT = "genie_lite judge 2"
 WEIGHTS_FILE, CARD_FILE = "judge.safetensors", "judge.json"
 
 WIDTHS = (24, 40, 80)
@@ -47,25 +54,18 @@ KINDS = ("tone", "layout", "texture")
 AROUND = (9, 5, 3)
 """Cells of each scale that make up a texture's place, about 20 pixels."""
 
-SEEN_DIM, MOTION_DIM = 128, 96
-REACH_X, REACH_Y = 4, 2
-"""Cells of 4 pixels that two pictures are compared across: turning moves one by 10 pixels a step, looking by 4."""
-
-MATCHED = 16
-"""Channels in which two pictures are compared."""
-
-DAMAGE_DIM = 2
-"""How much a picture was blurred, and how much noise it was given."""
-
-KEYS = ("forward", "back", "right", "left", "turn_right", "turn_left", "look_up", "look_down", "jump", "run")
+SEEN_DIM = 128
 PRESSED = 0.25
 """An axis counts as a pressed key from here on."""
 
 READABLE = 0.5
 """Held-out F1 from which on a key counts as readable."""
 
+WANDER = 0.1
+"""How far a strength's reading is taken to change by itself where nobody measured it."""
+
 CLIP_DIM = 24
-CLIP_RAW = 2 * (SEEN_DIM + MOTION_DIM)
+CLIP_RAW = 2 * (SEEN_DIM + READ_DIM)
 BATCH = 2
 """Pictures at once: more of them would not fit into the processor's cache."""
 
@@ -82,18 +82,9 @@ class JudgeNet(nn.Module):
         self.down3 = nn.Conv2d(two, three, 3, stride=2, padding=1)
         self.block3 = SeparableBlock(three)
         self.down4 = nn.Conv2d(three, SEEN_DIM, 3, stride=2, padding=1)
-        self.depth = nn.Conv2d(three, 16, 1)
-        self.conditions = _mlp(2 * SEEN_DIM, 96, CONDITIONS_DIM, dropout=0.3)
-        self.damage = nn.Linear(2 * SEEN_DIM + sum(WIDTHS), DAMAGE_DIM)
-        self.match = nn.Conv2d(two, MATCHED, 1)
-        shifts = (2 * REACH_X + 1) * (2 * REACH_Y + 1)
-        self.motion = nn.Sequential(
-            nn.Conv2d(shifts + MATCHED, 64, 3, padding=1), nn.SiLU(),
-            nn.Conv2d(64, 64, 3, stride=2, padding=1), nn.SiLU(),
-            nn.Conv2d(64, 32, 3, stride=2, padding=1), nn.SiLU(), nn.Flatten(),
-            nn.Linear(32 * 5 * 8, MOTION_DIM), nn.SiLU(),
-        )  # fmt: skip
-        self.action = nn.Sequential(nn.Dropout(0.1), nn.Linear(MOTION_DIM, 6))
+        self.depth = DepthReader(three)
+        self.conditions = ConditionsReader(described_dim(WIDTHS, 2 * SEEN_DIM))
+        self.keys = KeyReader(READ_DIM)
         self.usual: Tensor
         self.spread: Tensor
         self.scale: Tensor
@@ -106,6 +97,17 @@ class JudgeNet(nn.Module):
         self.register_buffer("thresholds", torch.full((len(KEYS),), 0.5))
         self.register_buffer("clip_mean", torch.zeros(CLIP_RAW))
         self.register_buffer("clip_axes", torch.eye(CLIP_RAW, CLIP_DIM))
+
+    def features(self) -> list[nn.Module]:
+        """The layers that distances are measured in. A yardstick does not change: readers are trained behind them."""
+        return [self.down1, self.down2, self.block2, self.down3, self.block3, self.down4]
+
+    def keep_yardstick(self, other: JudgeNet) -> None:
+        """Takes over another judge's features and the scale of its distance."""
+        for mine, theirs in zip(self.features(), other.features(), strict=True):
+            mine.load_state_dict(theirs.state_dict())
+        for name in ("usual", "spread", "scale"):
+            getattr(self, name).copy_(getattr(other, name))
 
     def scales(self, frame: Tensor) -> list[Tensor]:
         """Features at three scales, shapes in WIDTHS."""
@@ -124,38 +126,16 @@ class JudgeNet(nn.Module):
         top = F.silu(self.down4(three))
         return torch.cat([top.mean((2, 3)), top.amax((2, 3))], 1)
 
-    def moved(self, before: Tensor, after: Tensor) -> Tensor:
-        """The middle scales of two pictures -> B MOTION_DIM: what moved, by comparing them across small shifts (the
-        correlation layer of FlowNet, Dosovitskiy et al. 2015)."""
-        first, second = (_edges(self.match(x)) for x in (before, after))
-        first, second = first[:, :, ::2, ::2], F.pad(second, (REACH_X, REACH_X, REACH_Y, REACH_Y))
-        height, width = 2 * first.shape[2], 2 * first.shape[3]
-        alike = [
-            (first * second[:, :, dy : dy + height : 2, dx : dx + width : 2]).sum(1)
-            for dy in range(2 * REACH_Y + 1)
-            for dx in range(2 * REACH_X + 1)
-        ]
-        moved: Tensor = self.motion(torch.cat([torch.stack(alike, 1), first], 1))
-        return moved
-
-    def log_depth(self, three: Tensor) -> Tensor:
-        """The coarsest scale -> B 1 72 128, log-depth in about [0, 1]."""
-        return F.pixel_shuffle(self.depth(three), 4)
-
-    def country(self, seen: Tensor) -> Tensor:
-        """What `seen` gives -> B 18 in the order of CONDITION_NAMES."""
-        raw = self.conditions(seen)
-        return torch.cat([raw[:, :8].softmax(1), raw[:, 8:10], raw[:, 10:].sigmoid()], 1)
-
-    def damaged(self, scales: list[Tensor], seen: Tensor) -> Tensor:
-        """B 2: blur and noise, 0 for none; asked for in training so that features of each scale show harm."""
-        return self.damage(torch.cat([seen, *(x.mean((2, 3)) for x in scales)], 1))
+    def described(self, frame: Tensor) -> Tensor:
+        """What the reader of conditions goes by: one row for each picture."""
+        scales = self.scales(frame)
+        return describe(frame, scales, self.seen(scales[2]))
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the judge sees in T pictures: seen (T, 128), moved (T - 1, 96), key_scores (T - 1, 10) in the order of KEYS,
-    conditions (T, 18); float32."""
+    """What the judge sees in T pictures: seen (T, 128), moved (T - 1, 12) as `egomotion` gives it, key_scores
+    (T - 1, 10) in the order of KEYS, conditions (T, 18); float32."""
 
     seen: NDArray[np.float32]
     moved: NDArray[np.float32]
@@ -176,6 +156,12 @@ class Judge:
         that was never measured."""
         held_out = self.made.get("held_out", {}).get("keys_f1")
         return frozenset(KEYS if held_out is None else (key for key, f1 in held_out.items() if f1 >= READABLE))
+
+    @property
+    def wander(self) -> dict[str, float]:
+        """By how much the reading of each strength changes in three seconds without reason (in one of twenty cases
+        by more); WANDER for those where that was never measured."""
+        return dict.fromkeys(STRENGTHS, WANDER) | self.made.get("held_out", {}).get("wander", {})
 
     def distance(self, one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Perceptual distance of pictures, uint8 (N, 144, 256, 3) each -> (N,): 0 for equal ones, 1.0 the mean between
@@ -207,17 +193,25 @@ class Judge:
     def observe(self, frames: NDArray[np.uint8]) -> Observed:
         """All but the distance, in one pass over consecutive pictures, uint8 (T, 144, 256, 3)."""
         columns: list[list[Tensor]] = [[], [], []]
-        last: Tensor | None = None
+        last: tuple[Tensor, Tensor] | None = None
         for batch in _batches(frames):
-            _, two, three = self.net.scales(batch)
-            seen = self.net.seen(three)
-            before = two[:-1] if last is None else torch.cat([last, two[:-1]])
-            moved = self.net.moved(before, two[1:] if last is None else two)
-            for column, part in zip(columns, (seen[:, :SEEN_DIM], moved, self.net.country(seen)), strict=True):
+            scales = self.net.scales(batch)
+            seen = self.net.seen(scales[2])
+            views = (batch, self.net.depth(scales[2]))
+            before, depth = (
+                x if last is None else torch.cat([y, x]) for x, y in zip(views, last or views, strict=True)
+            )
+            moved = egomotion(before[:-1], before[1:], depth[:-1])
+            country = self.net.conditions.conditions(describe(batch, scales, seen))
+            parts = (seen[:, :SEEN_DIM], moved, country)
+            for column, part in zip(columns, parts, strict=True):
                 column.append(part)
-            last = two[-1:]
+            last = (views[0][-1:], views[1][-1:])
         seen, moved, country = (torch.cat(column) for column in columns)
-        return Observed(seen.numpy(), moved.numpy(), key_scores(self.net.action(moved)).numpy(), country.numpy())
+        return Observed(seen.numpy(), moved.numpy(), self._key_scores(moved).numpy(), country.numpy())
+
+    def _key_scores(self, moved: Tensor) -> Tensor:
+        return self.net.keys(moved[None])[0].sigmoid() if len(moved) else torch.zeros(0, len(KEYS))
 
     def clip_features(self, observed: Observed, length: int, hop: int) -> NDArray[np.float64]:
         """Cuts what was observed into clips of `length` pictures, one every `hop`: (clips, CLIP_DIM)."""
@@ -232,25 +226,31 @@ class Judge:
         """The same for consecutive pictures, uint8 (T, 144, 256, 3)."""
         return self.keys(self.observe(frames))
 
+    @torch.inference_mode()
     def read_conditions(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What each picture shows, (T, 18) in the order of CONDITION_NAMES."""
-        return self.observe(frames).conditions
-
-
-def key_scores(action: Tensor) -> Tensor:
-    """The network's B 6 (four axes, two logits) -> B 10: how much each of KEYS is pressed, in about [0, 1]."""
-    axes = [sign * action[:, axis] for axis in range(4) for sign in (1, -1)]
-    return torch.cat([torch.stack(axes, 1), action[:, 4:].sigmoid()], 1)
+        read = [self.net.conditions.conditions(self.net.described(batch)) for batch in _batches(frames)]
+        return torch.cat([torch.zeros(0, CONDITIONS_DIM), *read]).numpy()
 
 
 def pressed_keys(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Actions (N, 6) -> which of KEYS are pressed (N, 10), and which of them a picture can show: running shows only
-    while one walks."""
+    """Consecutive actions (N, 6) -> which of KEYS are pressed (N, 10), and which of them a picture can show: running
+    shows only while one walks. A jump counts for as long as it lasts, since no key changes anything before one lands;
+    the first action finds the player on the ground."""
     axes = [sign * actions[:, axis] > PRESSED for axis in range(4) for sign in (1, -1)]
-    pressed = np.stack([*axes, actions[:, 4] > 0.5, actions[:, 5] > 0.5], 1)
+    pressed = np.stack([*axes, _in_the_air(actions[:, 4] > 0.5), actions[:, 5] > 0.5], 1)
     shown = np.ones_like(pressed)
     shown[:, KEYS.index("run")] = np.abs(actions[:, :2]).max(1) > PRESSED
     return pressed & shown, shown
+
+
+def _in_the_air(jump: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    flying, landed = np.zeros_like(jump), 0
+    for step in np.flatnonzero(jump).tolist():
+        if step >= landed:
+            landed = step + JUMP_STEPS
+            flying[step:landed] = True
+    return flying
 
 
 def raw_clips(observed: Observed, length: int, hop: int) -> NDArray[np.float64]:
@@ -317,20 +317,6 @@ def _mean_around(x: Tensor, size: int) -> Tensor:
     half = size // 2
     rows = F.avg_pool2d(x, (1, size), stride=1, padding=(0, half), count_include_pad=False)
     return F.avg_pool2d(rows, (size, 1), stride=1, padding=(half, 0), count_include_pad=False)
-
-
-def _edges(x: Tensor) -> Tensor:
-    """Features without their surroundings' mean, about unit-normalised where they stand out, and small where nothing
-    does: of plain features every shift would look alike."""
-    fine = x - _mean_around(x, 9)
-    power = fine.square().sum(1, keepdim=True)
-    return fine * (power + 0.2 * power.mean((2, 3), keepdim=True) + 1e-6).rsqrt()
-
-
-def _mlp(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Dropout(dropout), nn.Linear(inputs, hidden), nn.SiLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
-    )
 
 
 def _batches(frames: NDArray[np.uint8]) -> Iterator[Tensor]:

@@ -1,46 +1,43 @@
-"""Another light over what is seen and remembered, as hour and weather change.
+"""Another light over what is seen and remembered, as hour and weather change, and what falls from the sky before it.
 
 Dynamics, memory and an eye at rest all hold on to what was there, and that includes its light. What the colours of each
-row of a picture are under some conditions, on average, is known from the examples (see FirstFrame.mean); the ratio of
-two such means is by how much a view is made brighter or darker, bluer or redder.
+row of a picture are under some conditions, on average, is known from places that were seen under many skies (see
+Weather.brightness); the ratio of two such means is by how much a view is made brighter or darker, bluer or redder.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from genie_lite.model.autoencoder import PATCH, Autoencoder
-from genie_lite.model.first_frame import FirstFrame
 from genie_lite.model.layers import patchify
-
-DARKEST = 0.08
-"""No mean colour counts as darker than this, of 2 (white)."""
+from genie_lite.model.weather import Weather
 
 
 class Relight:
-    """Knows how bright each row of a picture is under which conditions."""
+    """Puts latents into another light, and behind what falls."""
 
-    def __init__(self, autoencoder: Autoencoder, first_frame: FirstFrame) -> None:
-        head, encoder = autoencoder.frame.linear, autoencoder.encoder.linear
-        assert head.bias is not None
-        # Channels of a patch: rows, columns, colours.
-        self._weight = head.weight.detach().reshape(PATCH**2, 3, -1).mean(0)
-        self._bias = head.bias.detach().reshape(PATCH**2, 3).mean(0)
-        self._encode = encoder.weight.detach().clone()
-        self._first_frame = first_frame
+    def __init__(self, autoencoder: Autoencoder, weather: Weather) -> None:
+        self._encode = autoencoder.encoder.linear.weight.detach().clone()
+        self._weather = weather
 
     def gain(self, before: Tensor, after: Tensor) -> Tensor:
         """By what to multiply the colours (0 to 2) of each row, when conditions 1 18 become others: 1 3 18 1."""
-        return self._brightness(after) / self._brightness(before)
+        return (self._weather.brightness(after) - self._weather.brightness(before)).exp().detach()
 
     def change(self, frame: Tensor, gain: Tensor) -> Tensor:
         """What to add to the latent of a frame, 1 3 144 256 in [-1, 1]: 1 16 18 32."""
         rows = F.interpolate(gain, size=(frame.shape[2], 1), mode="bilinear")
         return F.conv2d(patchify((frame + 1) * (rows - 1), PATCH), self._encode)
 
-    def _brightness(self, conditions: Tensor) -> Tensor:
-        latents = self._first_frame.row_means(conditions)
-        colours = torch.einsum("oc,bchw->bohw", self._weight, latents) + self._bias[:, None, None]
-        return (colours + 1).clamp(DARKEST, 2)
+    def in_weather(self, latent: Tensor, thumbnail: Tensor, conditions: Tensor, pose: Tensor, index: int) -> Tensor:
+        """The latent (1 16 18 32) with what falls in front of it, to be shown and not to be dreamed on from.
+
+        thumbnail: of the latent, 1 4 72 128; conditions: 1 18; pose: of the eye, 1 5; index: of the frame.
+        """
+        change = self._weather.change(thumbnail[:, :3], conditions, index, float(pose[0, 3]), float(pose[0, 4]))
+        if change is None:
+            return latent
+        large = F.interpolate(change, scale_factor=2.0, mode="nearest")
+        return latent + F.conv2d(patchify(large, PATCH), self._encode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from genie_lite.train.loop import Ranks
 
 Choice = Literal[
-    "all", "autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "pictures", "judge"
+    "all", "autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "weather", "pictures", "judge"
 ]  # fmt: skip
-ORDER = ("autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "pictures")
+ORDER = ("autoencoder", "frame", "thumbnail", "motion", "dynamics", "first_frame", "weather", "pictures")
 SHARES = {
     "autoencoder": 0.1, "frame": 0.04, "thumbnail": 0.1, "motion": 0.04, "dynamics": 0.6, "first_frame": 0.0,
-    "pictures": 0.12,
+    "weather": 0.0, "pictures": 0.12,
 }  # fmt: skip
-"""How `train all` divides its budget; first_frame is fitted in a minute."""
+"""How `train all` divides its budget; first_frame and weather are fitted in a minute."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Options:
     part: Positional[Choice] = "all"
     """Which part; `all` trains them in this order, each on its share of the budget. Frame, thumbnail and
     pictures are heads of the autoencoder, trained on its finished latents. The judge, which measures dreams and is no
-    part of the model, is trained by itself and needs half an hour."""
+    part of the model, is trained by itself, and needs half an hour and the simulator."""
     data: Path = Path("data/landscape")
     """Episodes made by `genie-lite collect` (train and validation splits)."""
     out: Path = Path("runs/landscape")
@@ -46,10 +46,11 @@ class Options:
     learning_rate: float = 0.0
     """Peak learning rate; 0 picks each part's own."""
     start_from: Path | None = None
-    """A checkpoint whose weights the new one begins with."""
+    """A checkpoint whose weights the new one begins with. For the judge: whose judge's features and distance are kept,
+    so that distances stay comparable."""
     most_frames: int = 0
-    """Frames the autoencoder is trained on; 0 picks 20,000 on a CPU, 80,000 on a GPU. For the judge: pairs of frames, 0
-    picks 9,000."""
+    """Frames the autoencoder is trained on; 0 picks 20,000 on a CPU, 80,000 on a GPU. For the judge: 0 picks
+    9,800."""
     seed: int = 0
     """Seed of initial weights and batches."""
 
@@ -78,7 +79,13 @@ def main(options: Options) -> int:
     ranks = Ranks()
     torch.manual_seed(options.seed)
     if options.part == "judge":
-        _train_judge(options, seconds, ranks)
+        from genie_lite.train.judge import train_judge
+
+        made = train_judge(
+            options.data, options.out, seconds, ranks, options.seed, options.batch, options.learning_rate,
+            options.most_frames, options.start_from,
+        ).made  # fmt: skip
+        print(f"judge: {made}")
         return 0
     if ranks.device.type == "cuda":
         torch.backends.cudnn.benchmark = True
@@ -107,6 +114,8 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
         model.part(other).to(ranks.device).requires_grad_(False).eval()
     if name == "first_frame":
         return _fit_first_frame(model, options, ranks)
+    if name == "weather":
+        return _fit_weather(model, options, ranks)
     part, evaluate = _part(name, model, options, batch, ranks)
     part.module.requires_grad_(True)
     file = name if name in PARTS else "autoencoder"
@@ -130,28 +139,6 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
         print(f"{name}: {model.made[name]}")
 
 
-def _train_judge(options: Options, seconds: float, ranks: Ranks) -> None:
-    from genie_lite.model.judge import Judge, JudgeNet, save_judge
-    from genie_lite.train.judge import JudgePart, calibrate, held_out_paths, load_pairs
-    from genie_lite.train.loop import Schedule, fit
-
-    batch = options.batch or 16
-    held_out_paths(options.data)  # before minutes are spent
-    pairs = load_pairs(options.data, "train", options.most_frames or 9000)
-    part: Any = JudgePart(JudgeNet(), pairs, batch, options.seed * 1000 + ranks.rank)
-
-    def publish(ema: nn.Module, made: dict[str, Any]) -> None:
-        save_judge(options.out, Judge(cast(JudgeNet, ema), made))
-
-    schedule = Schedule(seconds, learning_rate=options.learning_rate or 1e-3, ema=0.99)
-    made = fit(part, schedule, options.out / "training", ranks, publish)
-    if ranks.rank == 0:
-        judge = Judge(part.module.cpu().eval().requires_grad_(False), {**made, "batch": batch * ranks.size})
-        judge.made["held_out"] = calibrate(judge, options.data)
-        save_judge(options.out, judge)
-        print(f"judge: {judge.made}")
-
-
 def _fit_first_frame(model: Model, options: Options, ranks: Ranks) -> None:
     from genie_lite.model.checkpoint import save_part
     from genie_lite.train.clips import load_latents
@@ -164,6 +151,18 @@ def _fit_first_frame(model: Model, options: Options, ranks: Ranks) -> None:
         first_frame_sheet(model.first_frame, model.autoencoder, cache / "first_frame.png")
         save_part(options.out, model, "first_frame")
         print(f"first_frame: {model.made['first_frame']}")
+
+
+def _fit_weather(model: Model, options: Options, ranks: Ranks) -> None:
+    from genie_lite.data.episodes import list_episodes, read_episode
+    from genie_lite.model.checkpoint import save_part
+    from genie_lite.train.weather import fit_weather
+
+    if ranks.rank == 0:
+        world = read_episode(list_episodes(options.data, "train")[0]).world
+        model.made["weather"] = fit_weather(model.weather.cpu(), world)
+        save_part(options.out, model, "weather")
+        print(f"weather: {model.made['weather']}")
 
 
 def _part(name: str, model: Model, options: Options, batch: int, ranks: Ranks) -> tuple[Any, Any]:

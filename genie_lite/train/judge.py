@@ -1,257 +1,312 @@
-"""The judge's training: depth, conditions, actions and damage at once, on pairs of consecutive frames of the simulator;
-and what is fixed afterwards on the validation split: the distance's scale, the keys' thresholds, the clips' axes."""
+"""The judge's training, on the simulator alone: its features first, unless those of another judge are kept; then what
+reads depth, conditions and keys behind and beside them.
+
+Conditions are read off what the features say of a view, keys off how the eye moved. Both are worked out once for each
+view or pair of frames, so that their readers, small as they are, see all of them hundreds of times.
+"""
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.data.episodes import Episode, read_episode
-from genie_lite.errors import DataError
-from genie_lite.model.judge import (
-    CLIP_DIM,
-    KEYS,
-    Judge,
-    JudgeNet,
-    Observed,
-    pressed_keys,
-    raw_clips,
-)
+from genie_lite.conditions import BIOMES, CONDITIONS_DIM, STRENGTHS
+from genie_lite.data.episodes import read_episode
+from genie_lite.model.egomotion import MIRRORED, egomotion
+from genie_lite.model.judge import SEEN_DIM, WIDTHS, Judge, JudgeNet, load_judge, pressed_keys, save_judge
 from genie_lite.model.layers import to_unit
+from genie_lite.model.readers import HOURS, KEYS, KeyReader
 from genie_lite.train.clips import episode_paths
+from genie_lite.train.judge_check import calibrate, held_out_paths
+from genie_lite.train.judge_views import LONG, Views, damaged, load_views, under_skies
+from genie_lite.train.loop import Ranks, Schedule, fit
 from genie_lite.train.sheets import save_sheet
 
-LONG = 100
-DAMAGED = 0.4
-"""Share of the pairs that are blurred, given noise and tinted, so that the judge can read dreams too."""
+SHARES = {"features": 0.45, "depth": 0.16, "conditions": 0.15, "moves": 0.2, "keys": 0.04}
+"""How the budget is divided; where features are kept, the others take their share."""
 
-MOST_NOISE = 0.15
-CLIP_LENGTH = 16
-MIRROR = torch.tensor([1.0, -1.0, -1.0, 1.0, 1.0, 1.0])
-"""What an action becomes when its pictures are mirrored."""
+FASTER = {"conditions": 4.0}
+"""What learns at another rate, as a factor: its inputs are many and much alike."""
 
+FRAMES = 9_800
+VIEWS_A_PLACE = 14
+"""Frames of episodes for each place that is drawn under other skies."""
 
-@dataclass(slots=True)
-class Pairs:
-    """N pairs of consecutive frames: frames uint8 N 2 144 256 3, depth float16 N 2 72 128 (log-depth), conditions
-    N 2 18, actions N 6 float32."""
+STRENGTHS_WEIGHT = 16.0
+"""How much the mean over the strengths weighs beside biomes and hour: two for each of them."""
 
-    frames: Tensor
-    depth: Tensor
-    conditions: Tensor
-    actions: Tensor
+STRETCH = 24
+"""Frames over which keys are learnt."""
 
-
-@dataclass(slots=True)
-class Batch:
-    """Pairs for the network, all first frames, then all second ones: frames float 2B 3 144 256 in [-1, 1], depth
-    2B 1 72 128, conditions 2B 18; actions B 6."""
-
-    frames: Tensor
-    depth: Tensor
-    conditions: Tensor
-    actions: Tensor
+SHARPNESS = 30.0
+"""How sharply the true hour is told apart from those beside it: about 40 minutes."""
 
 
-def load_pairs(folder: Path, split: str, most: int) -> Pairs:
-    """About `most` pairs (250 KB each), half of them from each kind of episode: at random places, as many in each short
-    one (under LONG frames) as in every other short one, and likewise in the long ones."""
-    random = np.random.default_rng(0)
-    paths = episode_paths(folder, split)
-    lengths = np.array([len(read_episode(path)) for path in paths])
-    kinds = [lengths < LONG, lengths >= LONG]
-    share = most / sum(kind.any() for kind in kinds)
-    columns: list[list[NDArray[Any]]] = [[], [], [], []]
-    for kind in kinds:
-        for index in np.flatnonzero(kind):
-            count = min(max(1, round(share / kind.sum())), int(lengths[index]) - 1)
-            at = np.sort(random.choice(lengths[index] - 1, count, replace=False))
-            episode, both = read_episode(paths[index]), at[:, None] + np.arange(2)
-            parts = (episode.frames[both], episode.depth[both], episode.conditions[both], episode.actions[at])
-            for column, part in zip(columns, parts, strict=True):
-                column.append(np.array(part))
-    return Pairs(*(torch.from_numpy(np.concatenate(column)) for column in columns))
+def train_judge(
+    data: Path, out: Path, seconds: float, ranks: Ranks, seed: int = 0, batch: int = 0, learning_rate: float = 0.0,
+    most_frames: int = 0, keep: Path | None = None,
+) -> Judge:  # fmt: skip
+    """Trains a judge and leaves it in `out`. keep: a folder with a judge whose features and distance the new one shall
+    have. Raises DataError, OutputError, CheckpointError, RenderError."""
+    held_out_paths(data)  # before minutes are spent
+    kept, cache, most = load_judge(keep) if keep else None, out / "training", most_frames or FRAMES
+    net, rate, seed = JudgeNet(), learning_rate or 1e-3, seed * 1000 + ranks.rank
+    views = load_views(data, "train", most)
+    shares = {name: share for name, share in SHARES.items() if kept is None or name != "features"}
+    budget = {name: seconds * share / sum(shares.values()) for name, share in shares.items()}
+    made: dict[str, Any] = {"kept_features_of": kept.made} if kept else {}
+
+    def train(name: str, part: Any) -> None:
+        schedule = Schedule(budget[name], learning_rate=rate * FASTER.get(name, 1.0), ema=0.99)
+        part.module.requires_grad_(True)
+        made[name] = fit(part, schedule, cache, ranks, lambda _ema, _made: None)
+        part.module.requires_grad_(False).eval()
+
+    if kept:
+        net.keep_yardstick(kept.net)
+    else:
+        train("features", FeaturesPart(net, views, batch or 16, seed))
+    net.requires_grad_(False).eval().to(ranks.device)
+    train("depth", DepthPart(net, views, batch or 16, seed))
+    many = under_skies(views, data, max(1, most // VIEWS_A_PLACE), cache)
+    rows = described(net, many, cache, seed)
+    del views, many
+    train("conditions", ConditionsPart(net, rows, 8 * (batch or 16), seed))
+    steps = load_steps(data, net, budget["moves"], cache, seed)
+    train("keys", KeysPart(net, steps, 4 * (batch or 16), seed))
+    judge = Judge(net.cpu().eval().requires_grad_(False), {**made, "pairs_of_frames": steps.moved.shape[:2].numel()})
+    if ranks.rank == 0:
+        judge.made["held_out"] = calibrate(judge, data, fix_distance=kept is None)
+        save_judge(out, judge)
+    return judge
 
 
-class JudgePart:
-    """One loss over the whole network."""
+class FeaturesPart:
+    """The features, by what depth, conditions and damage show in them; the heads that read it are thrown away."""
 
-    name = "judge"
+    name = "judge_features"
 
-    def __init__(self, module: JudgeNet, pairs: Pairs, batch: int, seed: int) -> None:
-        self.module, self.pairs, self.batch = module, pairs, batch
+    def __init__(self, net: JudgeNet, views: Views, batch: int, seed: int) -> None:
+        self.module, self.views, self.batch = _FeatureHeads(net), views, batch
         self.random = torch.Generator().manual_seed(seed)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """All tasks on one batch of pairs, mirrored and damaged at random."""
+        """All tasks on one batch, damaged at random."""
         device = next(self.module.parameters()).device
-        batch = mirrored(self.draw(), self.random)
-        frames, damage = damaged(batch.frames, self.random)
-        frames, damage = frames.to(device, memory_format=torch.channels_last), damage.to(device)
-        scales = self.module.scales(frames)
-        seen, count = self.module.seen(scales[2]), len(batch.actions)
-        moved = self.module.moved(scales[1][:count], scales[1][count:])
-        depth = F.l1_loss(self.module.log_depth(scales[2]).float(), batch.depth.to(device))
-        conditions = _conditions_loss(self.module.conditions(seen).float(), batch.conditions.to(device))
-        action = _action_loss(self.module.action(moved).float(), batch.actions.to(device))
-        spoilt = F.smooth_l1_loss(self.module.damaged(scales, seen).float(), damage, beta=0.2)
-        loss = 4 * depth + conditions + 2 * action + spoilt
-        parts = {"depth": depth, "conditions": conditions, "action": action, "damage": spoilt}
-        return loss, {name: value.detach() for name, value in parts.items()}
+        clean, depth, conditions = self.views.draw(self.batch, self.random)
+        frames, damage = (x.to(device) for x in damaged(clean, self.random, 1))
+        parts = dict(zip(("depth", "conditions", "damage"), self.module(frames), strict=True))
+        parts["depth"] = F.l1_loss(parts["depth"].float(), depth.to(device))
+        parts["conditions"] = conditions_loss(parts["conditions"].float(), conditions.to(device))
+        parts["damage"] = F.smooth_l1_loss(parts["damage"].float(), damage, beta=0.2)
+        return 4 * parts["depth"] + parts["conditions"] + parts["damage"], {n: x.detach() for n, x in parts.items()}
 
-    def draw(self) -> Batch:
-        """Pairs at random."""
-        pick = torch.randint(len(self.pairs.actions), (self.batch,), generator=self.random)
-        frames, depth, conditions = (
-            x[pick].transpose(0, 1).flatten(0, 1) for x in (self.pairs.frames, self.pairs.depth, self.pairs.conditions)
+    def sheet(self, module: nn.Module, path: Path) -> None:
+        """Frames, their depth as the features show it, and the true one."""
+        frames, depth, _ = self.views.draw(8, self.random)
+        with torch.no_grad():
+            seen = module(frames.to(next(module.parameters()).device))[0].cpu()
+        _depth_sheet(frames, seen, depth, path)
+
+
+class _FeatureHeads(nn.Module):
+    """A judge's features with simple heads of their own."""
+
+    def __init__(self, net: JudgeNet) -> None:
+        super().__init__()
+        self.net = net
+        self.depth = nn.Conv2d(WIDTHS[2], 16, 1)
+        outputs = len(BIOMES) + HOURS + len(STRENGTHS)
+        self.conditions = nn.Sequential(
+            nn.Dropout(0.3), nn.Linear(2 * SEEN_DIM, 96), nn.SiLU(), nn.Dropout(0.3), nn.Linear(96, outputs)
         )
-        return Batch(to_unit(frames.permute(0, 3, 1, 2)), depth.float()[:, None], conditions, self.pairs.actions[pick])
+        self.damage = nn.Linear(2 * SEEN_DIM + sum(WIDTHS), 2)
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """B 3 144 256 -> log-depth B 1 72 128, logits as ConditionsReader gives them, and B 2: blur and noise."""
+        scales = self.net.scales(frames)
+        seen = self.net.seen(scales[2])
+        means = torch.cat([seen, *(x.mean((2, 3)) for x in scales)], 1)
+        return F.pixel_shuffle(self.depth(scales[2]), 4), self.conditions(seen), self.damage(means)
+
+
+class DepthPart:
+    """The reader of depth, behind the features."""
+
+    name = "judge_depth"
+
+    def __init__(self, net: JudgeNet, views: Views, batch: int, seed: int) -> None:
+        self.net, self.module, self.views, self.batch = net, net.depth, views, batch
+        self.random = torch.Generator().manual_seed(seed + 1)
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean difference of log-depth."""
+        clean, depth, _ = self.views.draw(self.batch, self.random)
+        frames, _ = damaged(clean, self.random, 1)
+        off = F.l1_loss(self._read(self.module, frames).float(), depth.to(next(self.module.parameters()).device))
+        return off, {"depth": off.detach()}
+
+    def _read(self, module: nn.Module, frames: Tensor) -> Tensor:
+        with torch.no_grad():
+            three = self.net.scales(frames.to(next(module.parameters()).device))[2]
+        depth: Tensor = module(three)
+        return depth
 
     def sheet(self, module: nn.Module, path: Path) -> None:
         """Frames, their depth as the judge sees it, and the true one."""
-        assert isinstance(module, JudgeNet)
-        batch, device = self.draw(), next(module.parameters()).device
+        frames, depth, _ = self.views.draw(8, self.random)
         with torch.no_grad():
-            seen = module.log_depth(module.scales(batch.frames[:8].to(device))[2]).cpu()
-        depths = [(2 * depth - 1).expand(-1, 3, -1, -1) for depth in (seen, batch.depth[:8])]
-        save_sheet([F.avg_pool2d(batch.frames[:8], 2), *depths], path)
+            _depth_sheet(frames, self._read(module, frames).cpu(), depth, path)
 
 
-def mirrored(pairs: Batch, random: torch.Generator) -> Batch:
-    """Half of the pairs with left and right exchanged."""
-    flip = torch.rand(len(pairs.actions), generator=random) < 0.5
-    both = flip.repeat(2)[:, None, None, None]
-    return Batch(
-        torch.where(both, pairs.frames.flip(3), pairs.frames),
-        torch.where(both, pairs.depth.flip(3), pairs.depth),
-        pairs.conditions,
-        torch.where(flip[:, None], pairs.actions * MIRROR, pairs.actions),
-    )
+class ConditionsPart:
+    """The reader of conditions, from what the features say of each view."""
+
+    name = "judge_conditions"
+
+    def __init__(self, net: JudgeNet, views: Described, batch: int, seed: int) -> None:
+        self.module, self.views, self.batch = net.conditions, views, batch
+        self.random = torch.Generator().manual_seed(seed + 2)
+        rows = views.rows.float()
+        self.module.usual.copy_(rows.mean(0))
+        self.module.spread.copy_(rows.std(0) + 1e-3)
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropies of biomes, hour and strengths."""
+        device = next(self.module.parameters()).device
+        pick = torch.randint(len(self.views.rows), (self.batch,), generator=self.random)
+        rows, truth = self.views.rows[pick].float().to(device), self.views.conditions[pick].to(device)
+        loss = conditions_loss(self.module(rows).float(), truth)
+        return loss, {"conditions": loss.detach()}
+
+    def sheet(self, module: nn.Module, path: Path) -> None:
+        """There is nothing to look at but numbers."""
 
 
-def damaged(frames: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Blurs, tints and adds noise, coarse and fine, to DAMAGED of the pairs: frames 2N 3 H W -> the same shape, and how
-    much blur and noise there is, 2N 2 in [0, 1]. Both frames of a pair are blurred and tinted alike."""
-    pairs = frames.unflatten(0, (2, -1))
-    hit = torch.nonzero(torch.rand(pairs.shape[1], generator=random) < DAMAGED).squeeze(1)
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=random)
-
-    damage = torch.zeros(2, pairs.shape[1], 2)
-    if len(hit) == 0:
-        return frames, damage.flatten(0, 1)
-    blur, noise = uniform(len(hit)), uniform(len(hit)) * (uniform(len(hit)) < 0.6)
-    radius = int(torch.randint(1, 4, (), generator=random))  # one for all of them, to be cheap
-    clean = pairs[:, hit]
-    soft = F.avg_pool2d(clean.flatten(0, 1), 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
-    coarse = F.interpolate(uniform(2 * len(hit), 3, 18, 32), scale_factor=8, mode="bilinear")
-    grain = coarse + uniform(*soft.shape) - 1
-    tint, shift = (0.1 * (uniform(len(hit), 3, 1, 1) - 0.5) for _ in range(2))
-    spoilt = torch.lerp(clean, soft.view_as(clean), blur[:, None, None, None]) * (1 + tint) + shift
-    spoilt = spoilt + grain.view_as(clean) * (2 * MOST_NOISE * noise[:, None, None, None])
-    pairs = pairs.clone()
-    pairs[:, hit] = spoilt.clamp(-1, 1)
-    damage[:, hit] = torch.stack([blur * radius / 3, noise], 1)
-    return pairs.flatten(0, 1), damage.flatten(0, 1)
+def conditions_loss(raw: Tensor, truth: Tensor) -> Tensor:
+    """raw: logits as ConditionsReader gives them, B 40; truth: B 18. The hour is a distribution around the true one."""
+    assert truth.shape[1] == CONDITIONS_DIM
+    biomes, hours, strengths = raw.split((len(BIOMES), HOURS, len(STRENGTHS)), 1)
+    angles = (torch.arange(HOURS, device=raw.device) + 0.5) * (2 * torch.pi / HOURS)
+    near = truth[:, 8:9] * angles.sin() + truth[:, 9:10] * angles.cos()
+    hour = F.cross_entropy(hours, (SHARPNESS * near).softmax(1))
+    fallen = F.binary_cross_entropy_with_logits(strengths, truth[:, 10:].clamp(0, 1))
+    return F.cross_entropy(biomes, truth[:, :8]) + hour + STRENGTHS_WEIGHT * fallen
 
 
-def _conditions_loss(raw: Tensor, truth: Tensor) -> Tensor:
-    """raw: what the head gives before softmax and sigmoid; truth: B 18."""
-    biome = F.cross_entropy(raw[:, :8], truth[:, :8])
-    hour = F.mse_loss(raw[:, 8:10], truth[:, 8:10])
-    return 0.5 * biome + 2 * hour + 2 * F.mse_loss(raw[:, 10:].sigmoid(), truth[:, 10:])
+@dataclass(slots=True)
+class Described:
+    """What a judge's features say of N views: rows float16 N C (see `describe`), conditions N 18."""
+
+    rows: Tensor
+    conditions: Tensor
 
 
-def _action_loss(raw: Tensor, truth: Tensor) -> Tensor:
-    """raw: four axes and the logits of jump and run; truth: B 6. Running counts only while one walks."""
-    axes = F.smooth_l1_loss(raw[:, :4], truth[:, :4], beta=0.2)
-    jump = F.binary_cross_entropy_with_logits(raw[:, 4], truth[:, 4])
-    walking = (truth[:, :2].abs().amax(1) > 0.25).float()
-    run = F.binary_cross_entropy_with_logits(raw[:, 5], truth[:, 5], walking)
-    return axes + 0.2 * (jump + run)
+@torch.no_grad()
+def described(net: JudgeNet, views: Views, cache: Path, seed: int) -> Described:
+    """Looks at every view once, some of them damaged, unless the cache folder has it."""
+    path = cache / f"judge_described-{seed}.safetensors"
+    if not path.is_file():
+        noise, device = torch.Generator().manual_seed(seed + 5), next(net.parameters()).device
+        rows = []
+        for at in range(0, len(views.frames), 4):
+            frames = to_unit(views.frames[at : at + 4].permute(0, 3, 1, 2))
+            rows.append(net.described(damaged(frames, noise, 1)[0].to(device)).half().cpu())
+        _keep(path, {"rows": torch.cat(rows), "conditions": views.conditions})
+    return Described(**load_file(path))
 
 
-def held_out_paths(folder: Path) -> list[Path]:
-    """The validation episodes that `calibrate` needs. Raises DataError for fewer than two."""
-    paths = episode_paths(folder, "validation")
-    if len(paths) < 2:
-        raise DataError(f"the judge compares validation episodes, and {folder} holds one: collect more of them")
-    return paths
+@dataclass(slots=True)
+class Steps:
+    """What moved and what was pressed in N stretches of STRETCH - 1 steps: moved N T 12 as `egomotion` gives it,
+    pressed and shown N T 10 (see `pressed_keys`)."""
+
+    moved: Tensor
+    pressed: Tensor
+    shown: Tensor
 
 
-def calibrate(judge: Judge, folder: Path) -> dict[str, Any]:
-    """Fixes scale, thresholds and clip axes on the validation split, and returns the judge's numbers there."""
-    truths = [read_episode(path) for path in held_out_paths(folder)]
-    observed = [judge.observe(np.asarray(episode.frames)) for episode in truths]
-    _fix_distance(judge, truths)
-    keys = _fix_thresholds(judge.net, truths, observed)
-    _fix_clip_axes(judge.net, observed)
-    return {"keys_f1": keys, **_read_well(truths, observed)}
+def load_steps(folder: Path, net: JudgeNet, seconds: float, cache: Path, seed: int) -> Steps:
+    """Works out motions in one stretch of each short episode and two of each long one, all in random order, for so many
+    seconds, unless the cache folder has them."""
+    path = cache / f"judge_steps-{seed}.safetensors"
+    if path.is_file():
+        return Steps(**load_file(path))
+    random, begin = np.random.default_rng(seed), time.monotonic()
+    paths = [path for path in episode_paths(folder, "train") for _ in range(1 + (len(read_episode(path)) >= LONG))]
+    noise, rows = torch.Generator().manual_seed(seed + 3), []
+    for index in random.permutation(len(paths)):
+        episode = read_episode(paths[index])
+        if len(episode) >= STRETCH:
+            at = int(random.integers(len(episode) - STRETCH + 1))
+            pressed, shown = (torch.from_numpy(x[at : at + STRETCH - 1]) for x in pressed_keys(episode.actions))
+            frames = to_unit(torch.from_numpy(np.array(episode.frames[at : at + STRETCH])).permute(0, 3, 1, 2))
+            rows.append((motions(net, damaged(frames, noise, STRETCH)[0]), pressed, shown))
+        if rows and time.monotonic() - begin > seconds:
+            break
+    steps = Steps(*(torch.stack(column) for column in zip(*rows, strict=True)))
+    _keep(path, {name: getattr(steps, name) for name in Steps.__slots__})
+    return steps
 
 
-def _fix_distance(judge: Judge, truths: list[Episode]) -> None:
-    """Whitens the features, and scales every part of the distance by its mean between frames of other episodes, some
-    400 pairs, each equally far into both."""
-    shares = np.linspace(0, 1, max(1, 400 // len(truths)))
-
-    def some(episodes: list[Episode]) -> NDArray[np.uint8]:
-        return np.stack([e.frames[int(s * (len(e) - 1))] for e in episodes for s in shares])
-
-    frames = some(truths)
-    usual, spread = judge.usual_features(frames)
-    judge.net.usual.copy_(usual)
-    judge.net.spread.copy_(spread)
-    unrelated = judge.raw_distance(frames, some(truths[1:] + truths[:1])).mean(0)
-    judge.net.scale.copy_(torch.from_numpy(unrelated.clip(1e-3)))
+@torch.no_grad()
+def motions(net: JudgeNet, frames: Tensor) -> Tensor:
+    """Consecutive frames T 3 144 256 in [-1, 1] -> T - 1 12: how the eye moved between them."""
+    device = next(net.parameters()).device
+    rows = [torch.zeros(0, len(MIRRORED))]
+    for at in range(0, len(frames) - 1, 2):
+        some = frames[at : at + 3].to(device)
+        rows.append(egomotion(some[:-1], some[1:], net.depth(net.scales(some[:-1])[2])).cpu())
+    return torch.cat(rows)
 
 
-def _fix_thresholds(net: JudgeNet, truths: list[Episode], observed: list[Observed]) -> dict[str, float]:
-    """Gives each key the threshold with the best F1, and returns those."""
-    scores = np.concatenate([o.key_scores for o in observed])
-    pressed, shown = (
-        np.concatenate(parts) for parts in zip(*(pressed_keys(e.actions[:-1]) for e in truths), strict=True)
-    )
-    found = {}
-    for key, name in enumerate(KEYS):
-        score, truth = scores[shown[:, key], key], pressed[shown[:, key], key]
-        f1 = {float(t): _f1(score > t, truth) for t in np.linspace(0.05, 0.95, 37)}
-        best = max(f1, key=lambda t: f1[t])
-        net.thresholds[key], found[name] = best, round(f1[best], 3)
-    return found
+class KeysPart:
+    """The reader of keys, from what moved."""
+
+    name = "judge_keys"
+
+    def __init__(self, net: JudgeNet, steps: Steps, batch: int, seed: int) -> None:
+        self.module, self.steps, self.batch = net.keys, steps, batch
+        self.random = torch.Generator().manual_seed(seed + 4)
+        flat = steps.moved.flatten(0, 1)
+        self.module.usual.copy_(flat.mean(0) * (torch.tensor(MIRRORED) > 0))
+        self.module.spread.copy_(flat.std(0) + 1e-3)
+        pairs = {"right": "left", "left": "right", "turn_right": "turn_left", "turn_left": "turn_right"}
+        self.swapped = [KEYS.index(pairs.get(key, key)) for key in KEYS]
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropy over the keys that a picture can show, half of the stretches mirrored."""
+        device = next(self.module.parameters()).device
+        pick = torch.randint(len(self.steps.moved), (self.batch,), generator=self.random)
+        moved, pressed, shown = self.steps.moved[pick], self.steps.pressed[pick], self.steps.shown[pick]
+        flip = (torch.rand(self.batch, generator=self.random) < 0.5)[:, None, None]
+        moved = torch.where(flip, moved * torch.tensor(MIRRORED), moved)
+        pressed = torch.where(flip, pressed[..., self.swapped], pressed)
+        scores = self.module(moved.to(device))
+        loss = F.binary_cross_entropy_with_logits(scores, pressed.float().to(device), shown.float().to(device))
+        return loss, {"keys": loss.detach()}
+
+    def sheet(self, module: nn.Module, path: Path) -> None:
+        """Keys are nothing to look at."""
+        assert isinstance(module, KeyReader)
 
 
-def _f1(read: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    return float(2 * (read & truth).sum() / max(1, read.sum() + truth.sum()))
+def _keep(path: Path, tensors: dict[str, Tensor]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    save_file(tensors, draft)
+    draft.replace(path)
 
 
-def _fix_clip_axes(net: JudgeNet, observed: list[Observed]) -> None:
-    """The whitened principal directions of true clips; each raw feature counts by its own spread."""
-    raw = np.concatenate([raw_clips(o, CLIP_LENGTH, CLIP_LENGTH) for o in observed])
-    mean, spread = raw.mean(0), raw.std(0) + 1e-3
-    _, sizes, axes = np.linalg.svd((raw - mean) / spread, full_matrices=False)
-    axes, sizes = axes[:CLIP_DIM], sizes[:CLIP_DIM] / np.sqrt(max(1, len(raw) - 1))
-    net.clip_mean.copy_(torch.from_numpy(mean))
-    net.clip_axes[:, : len(axes)] = torch.from_numpy(
-        (axes / np.maximum(sizes, 1e-6)[:, None]).T / spread[:, None]
-    ).float()
-
-
-def _read_well(truths: list[Episode], observed: list[Observed]) -> dict[str, float]:
-    """How well conditions are read: the share of frames whose strongest biome is found, and the error of the hour."""
-    read = np.concatenate([o.conditions for o in observed])
-    true = np.concatenate([e.conditions for e in truths])
-    hours = [np.arctan2(c[:, 8], c[:, 9]) * 12 / np.pi for c in (read, true)]
-    error = np.abs((hours[0] - hours[1] + 12) % 24 - 12)
-    return {
-        "biome_accuracy": round(float((read[:, :8].argmax(1) == true[:, :8].argmax(1)).mean()), 3),
-        "hour_error": round(float(error.mean()), 2),
-        "strengths_error": round(float(np.abs(read[:, 10:] - true[:, 10:]).mean()), 3),
-    }
+def _depth_sheet(frames: Tensor, seen: Tensor, true: Tensor, path: Path) -> None:
+    depths = [(2 * depth - 1).expand(-1, 3, -1, -1) for depth in (seen, true)]
+    save_sheet([F.avg_pool2d(frames, 2), *depths], path)

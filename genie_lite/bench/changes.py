@@ -1,0 +1,254 @@
+"""What an event does to a dream, in one held-out world: does it come to be seen, and does the place stay what it was?
+
+Every dream begins with the true past, and everything is done to the simulator too, which says how much of it could be
+seen at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
+from genie_lite.bench.heldout import Truth, branch, record
+from genie_lite.bench.metrics import psnr
+from genie_lite.bench.plan import Tick
+from genie_lite.bench.revisits import backwards, mirrored_out
+from genie_lite.bench.subject import Dream
+from genie_lite.bench.world import Instruments
+from genie_lite.conditions import BIOMES, CONDITION_NAMES, LIGHTS, Conditions, light_of
+from genie_lite.prompt.parser import parse
+from genie_lite.session.events import GLIDE_STEPS, Glide
+
+Film = NDArray[np.uint8]
+
+WINDOW = STEPS_PER_SECOND // 2
+"""Frames that are read together: the last half second before the deadline."""
+
+CHANGED = 0.3
+"""From which change on a strength has to be seen to change."""
+
+LEAST_SPREAD = 4.0
+"""No true picture's contrast counts as less than this, in grey levels."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of event. text: what a player would say; shows: the conditions that have to be seen; seconds: until
+    when; before: the sky in which the past is recorded, made of the drawn one so that something is left to happen."""
+
+    name: str
+    text: str
+    shows: tuple[str, ...]
+    seconds: int
+    before: Callable[[Conditions], Conditions]
+
+    def asked(self, now: Conditions) -> Conditions:
+        """What the conditions shall become."""
+        return replace(parse(self.text, now).conditions)
+
+
+def _dry(now: Conditions) -> Conditions:
+    return replace(now, fog=min(now.fog, 0.1), rain=0.0, snowfall=0.0, clouds=min(now.clouds, 0.4))
+
+
+def _by_day(now: Conditions) -> Conditions:
+    return now if light_of(now.hour) == "day" else replace(now, hour=12.0)
+
+
+def _by_night(now: Conditions) -> Conditions:
+    return now if light_of(now.hour) == "night" else replace(now, hour=0.0)
+
+
+def _stormy(now: Conditions) -> Conditions:
+    return replace(now, fog=max(now.fog, 0.6), rain=0.0 if now.snowfall else 0.7, clouds=0.9)
+
+
+WEATHER, HOUR = 3, 5
+"""Seconds until weather, and until an hour, has to be seen."""
+
+KINDS = (
+    Kind("fog", "fog rolls in", ("fog",), WEATHER, _dry),
+    Kind("snowfall", "let it snow", ("snowfall",), WEATHER, _dry),
+    Kind("rain", "it begins to rain", ("rain",), WEATHER, _dry),
+    Kind("storm", "a storm", ("rain", "clouds"), WEATHER, _dry),
+    Kind("clear up", "clear up", ("fog", "rain", "snowfall", "clouds"), WEATHER, _stormy),
+    Kind("night", "night falls", ("hour",), HOUR, _by_day),
+    Kind("dusk", "dusk falls", ("hour",), HOUR, _by_day),
+    Kind("day", "noon", ("hour",), HOUR, _by_night),
+)
+"""The words are those that the palette and the player use, read by the same parser."""
+
+MIRROR_KINDS = ("fog", "snowfall", "rain")
+
+
+@dataclass(frozen=True)
+class EventsPlan:
+    """How much is measured. episodes: held-out worlds; history: true frames before an event; mirror_worlds: in how many
+    of them mirror walks are made; mirror: frames of the way out; settle: frames from event to walk."""
+
+    episodes: int = 8
+    kinds: tuple[Kind, ...] = KINDS
+    history: int = 2 * STEPS_PER_SECOND
+    mirror_worlds: int = 4
+    mirror_kinds: tuple[str, ...] = MIRROR_KINDS
+    mirror: int = 2 * STEPS_PER_SECOND
+    settle: int = GLIDE_STEPS + STEPS_PER_SECOND
+
+    def frames(self, number: int) -> int:
+        """About how many frames are dreamed in world `number`: for progress bars."""
+        walks = sum(kind.seconds for kind in self.kinds) * STEPS_PER_SECOND
+        mirrors = (1 + len(self.mirror_kinds)) * (self.settle + 2 * self.mirror)
+        return walks + (number < self.mirror_worlds) * mirrors
+
+
+QUICK = EventsPlan(episodes=2, mirror_worlds=1, mirror_kinds=("fog",))
+"""Two minutes on two cores."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One event in one world. already: the judge read the asked hour's light before it changed, so nothing can be told;
+    dreamed, true: whether it is read at the deadline; shown: before, at the deadline in the dream and in the simulator,
+    uint8 (3, 144, 256, 3)."""
+
+    kind: str
+    already: bool
+    dreamed: bool
+    true: bool
+    shown: Film
+
+
+@dataclass
+class Changes:
+    """What one world gave. mirrors: (kind, or "none") -> errors of a mirror walk, see `mirror_error`."""
+
+    number: int
+    name: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    mirrors: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def measure_changes(number: int, plan: EventsPlan, tools: Instruments, _out: Path, tick: Tick) -> Changes:
+    """The whole plan for held-out world `number`."""
+    dream = tools.dreams[0]
+    found = Changes(number, BIOMES[number % len(BIOMES)])
+    for kind in plan.kinds:
+        found.outcomes.append(_event(kind, number, plan, tools, tick))
+    if number < plan.mirror_worlds:
+        calm = record(tools.world, number, plan.history, prepare=_dry, keys_ahead=plan.mirror)
+        for name in ("none", *plan.mirror_kinds):
+            change = next((kind for kind in plan.kinds if kind.name == name), None)
+            found.mirrors[name] = mirror_error(dream, tools.world, calm, change, plan, tick)
+    return found
+
+
+def _event(kind: Kind, number: int, plan: EventsPlan, tools: Instruments, tick: Tick) -> Outcome:
+    """The dream and the simulator walk on with the keys of the past's walker while the event happens."""
+    steps = kind.seconds * STEPS_PER_SECOND
+    truth = record(tools.world, number, plan.history, prepare=kind.before, keys_ahead=steps)
+    begun = truth.conditions[plan.history - 1]
+    asked = kind.asked(begun)
+    shows = [
+        name for name in kind.shows if name == "hour" or abs(getattr(asked, name) - getattr(begun, name)) >= CHANGED
+    ]
+    path = glide(begun, asked, steps)
+    actions = truth.actions[plan.history - 1 : plan.history - 1 + steps]
+    dreamed = changing_film(tools.dreams[0], truth, plan.history, actions, path, tick)[1:]
+    true = branch(tools.world, truth, plan.history - 1, actions, path)[1:]
+    past = truth.frames[max(0, plan.history - WINDOW) : plan.history]
+    rows, after, after_true = (tools.judge.read_conditions(film[-WINDOW:]) for film in (past, dreamed, true))
+    already = shows == ["hour"] and light_read(rows) == light_of(asked.hour)
+    seen, seen_true = (is_read(rows, end, shows, begun, asked, tools.judge.wander) for end in (after, after_true))
+    return Outcome(kind.name, already, seen, seen_true, np.stack([past[-1], dreamed[-1], true[-1]]))
+
+
+def is_read(
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    shows: Sequence[str],
+    begun: Conditions,
+    asked: Conditions,
+    wander: Mapping[str, float],
+) -> bool:
+    """Whether readings (N, 18) before and after show what was asked for. The reading of each strength must have gone
+    the way that was asked, by more than it does without reason (see `Judge.wander`): what one place shows of a strength
+    differs much from what another does, so that its change tells more than its size. The hour's light (night,
+    twilight, day) must be the asked one in more than half of the readings after."""
+    for name in shows:
+        if name == "hour":
+            if light_read(after) != light_of(asked.hour):
+                return False
+            continue
+        column = CONDITION_NAMES.index(name)
+        change = float(after[:, column].mean() - before[:, column].mean())
+        if change * np.sign(getattr(asked, name) - getattr(begun, name)) <= wander[name]:
+            return False
+    return True
+
+
+def light_read(rows: NDArray[np.float32]) -> str | None:
+    """The light that more than half of the readings (N, 18) show."""
+    lights = [light_of(Conditions.from_array(row).hour) for row in rows]
+    return next((light for light in LIGHTS if 2 * lights.count(light) > len(lights)), None)
+
+
+def glide(begun: Conditions, asked: Conditions, steps: int) -> list[Conditions]:
+    """The conditions of each of so many steps, as a session sets them."""
+    way = Glide(begun, asked)
+    return [way.at(step) for step in range(1, steps + 1)]
+
+
+def changing_film(
+    dream: Dream, truth: Truth, history: int, actions: Sequence[Action], path: Sequence[Conditions], tick: Tick
+) -> Film:
+    """As `Dream.film`, under conditions that change."""
+    frames = [dream.from_truth(truth, history - 1, history).image]
+    for action, conditions in zip(actions, path, strict=True):
+        dream.engine.set_conditions(conditions)
+        frames.append(dream.engine.step(action).image)
+        tick(1)
+    return np.stack(frames)
+
+
+def mirror_error(
+    dream: Dream, world: Any, truth: Truth, kind: Kind | None, plan: EventsPlan, tick: Tick
+) -> dict[str, float]:
+    """Something happens while the eye stands still; when it is over, some seconds out and the same keys in reverse.
+
+    The event comes first, so that way out and way back lie in the same light and weather, and what differs is the
+    place. psnr: each frame of the way back against that of the way out, in dB. But fog and night take contrast from a
+    picture, and with it error; so also below_contrast: how many dB the error lies below the contrast (spread of
+    colours) that the simulator shows at that instant. Both also of the simulator itself (_truth), where drops and
+    clouds have moved on by then.
+    """
+    start = plan.history - 1
+    begun = truth.conditions[start]
+    out = mirrored_out(truth.actions[start : start + plan.mirror], float(truth.poses[start, 4]))
+    actions = [*[IDLE] * plan.settle, *out, *backwards(out)]
+    path = glide(begun, kind.asked(begun) if kind else begun, len(actions))
+    films = {
+        "": changing_film(dream, truth, plan.history, actions, path, tick),
+        "_truth": branch(world, truth, start, actions, path),
+    }
+    contrast = [
+        max(LEAST_SPREAD, float(frame.std((0, 1)).mean())) for frame in _ways(films["_truth"], plan, len(out))[0]
+    ]
+    found = {}
+    for suffix, film in films.items():
+        pairs = zip(*_ways(film, plan, len(out)), strict=True)
+        same = np.array([psnr(a, b) for a, b in pairs])
+        found[f"psnr{suffix}"] = float(same.mean())
+        found[f"below_contrast{suffix}"] = float((same + 20 * np.log10(np.array(contrast) / 255)).mean())
+    return found
+
+
+def _ways(film: Film, plan: EventsPlan, out: int) -> tuple[Film, Film]:
+    """Frames of the way out, last ones first, and of the way back."""
+    walk = film[plan.settle :]
+    return walk[:out][::-1], walk[out + 1 :]

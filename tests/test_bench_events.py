@@ -1,0 +1,154 @@
+"""What is measured of events: whether they come to be seen, and whether the place stays; and the whole command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tiny import TINY, with_examples
+
+from genie_lite.actions import Action
+from genie_lite.bench.changes import CHANGED, KINDS, QUICK, EventsPlan, is_read, measure_changes
+from genie_lite.bench.events import Options, main, summary
+from genie_lite.camera import Pose
+from genie_lite.cli import COMMANDS
+from genie_lite.conditions import STRENGTHS, Conditions, biome
+from genie_lite.engine.protocol import Frame
+from genie_lite.errors import UsageError
+from genie_lite.model.checkpoint import PARTS, Model, save_part
+from genie_lite.model.judge import Judge, JudgeNet, save_judge
+from genie_lite.worlds.counting import CountingWorld
+
+PLAN = EventsPlan(episodes=1, history=14, mirror_worlds=1, mirror=4, settle=72)
+
+
+class WeatherWorld(CountingWorld):
+    """Its pictures are the weather and the hour in bands, on a ground that moves with the pose."""
+
+    def picture(self, width: int, height: int) -> NDArray[np.uint8]:
+        return painted(self._conditions, self._pose, width, height)
+
+
+def painted(now: Conditions, pose: Pose, width: int = 256, height: int = 144) -> NDArray[np.uint8]:
+    columns = np.arange(width) + 40 * pose.x + 90 * pose.yaw
+    picture = np.repeat((127 + 60 * np.sin(columns / 9))[None], height, 0)[..., None].repeat(3, 2)
+    for row, value in enumerate((now.fog, now.rain, now.snowfall, now.clouds, now.hour / 24)):
+        picture[8 * row : 8 * row + 8] = 255 * value
+    return picture.round().astype(np.uint8)
+
+
+class Reader:
+    """Reads the bands."""
+
+    wander = dict.fromkeys(STRENGTHS, 0.1)
+
+    def read_conditions(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        def read(frame: NDArray[np.uint8]) -> Conditions:
+            bands = [float(frame[8 * row + 4, 0, 0]) / 255 for row in range(5)]
+            names = ("fog", "rain", "snowfall", "clouds")
+            return biome("meadow", **dict(zip(names, bands[:4], strict=True)), hour=min(23.9, bands[4] * 24))
+
+        return np.stack([read(frame).to_array() for frame in frames])
+
+
+class Painter:
+    """A dream that is right about everything; a stubborn one lets no event change what it shows."""
+
+    def __init__(self, stubborn: bool) -> None:
+        self.stubborn = stubborn
+
+    def follow(self, frames: NDArray[np.uint8], poses: NDArray[np.float64], now: Conditions, seed: int) -> Frame:
+        self.now, self.pose = now, Pose.from_array(poses[-1])
+        return self._frame()
+
+    def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
+        if not self.stubborn:
+            self.now = conditions
+
+    def step(self, action: Action) -> Frame:
+        distance = (9.0 if action.run else 4.5) / 24
+        self.pose = self.pose.rotated(action).moved(action.forward * distance, action.strafe * distance, 0.0)
+        return self._frame()
+
+    def _frame(self) -> Frame:
+        return Frame(painted(self.now, self.pose), 0, self.pose, self.now)
+
+
+def measured(stubborn: bool) -> dict[str, Any]:
+    from genie_lite.bench.subject import Dream
+
+    dream = Dream(Painter(stubborn), "")  # type: ignore[arg-type]
+    tools: Any = SimpleNamespace(world=WeatherWorld(), dreams=(dream, dream), judge=Reader(), autoencoder=None)
+    found = measure_changes(0, PLAN, tools, Path("none"), lambda frames: None)
+    assert len(found.outcomes) == len(KINDS) and set(found.mirrors) == {"none", *PLAN.mirror_kinds}
+    return summary([found])
+
+
+def test_a_dream_that_changes_as_the_world_does_reads_like_it() -> None:
+    found = measured(stubborn=False)
+    assert found["read"] == found["read_truth"] == 1.0 and found["already"] == 0
+    assert found["mirror_psnr"] == found["mirror_psnr_truth"]
+    assert found["mirror_growth_below_contrast_db"] == pytest.approx(0, abs=0.5) and found["reached"]["mirror"]
+
+
+def test_a_dream_that_changes_nothing_is_found_out() -> None:
+    found = measured(stubborn=True)
+    assert found["read"] == 0.0 and found["read_truth"] == 1.0 and not found["reached"]["read"]
+    assert set(found["read_by_kind"]) == {kind.name for kind in KINDS}
+
+
+def test_what_is_read_has_changed_by_more_than_it_does_by_itself() -> None:
+    noon, foggy = biome("meadow", hour=12.0, fog=0.1), biome("meadow", hour=12.0, fog=0.7)
+
+    def read(before: list[Conditions], after: list[Conditions], shows: list[str], asked: Conditions) -> bool:
+        rows = (np.stack([one.to_array() for one in some]) for some in (before, after))
+        return is_read(*rows, shows, before[0], asked, {"fog": 0.2, "rain": 0.2, "clouds": 0.2})
+
+    assert read([noon], [replace(noon, fog=0.35)], ["fog"], foggy)
+    assert not read([noon], [replace(noon, fog=0.25)], ["fog"], foggy)
+    assert read([foggy], [replace(noon, fog=0.4)], ["fog"], noon), "clearing goes the other way"
+    assert not read([foggy], [replace(noon, fog=1.0)], ["fog"], noon)
+    night = replace(noon, hour=23.0)
+    assert read([noon], [replace(noon, hour=2.0), night, noon], ["hour"], night), "most of them show night"
+    assert not read([noon], [noon, night], ["hour"], night)
+    storm = replace(noon, rain=0.9, clouds=0.9)
+    assert not read([noon], [replace(noon, rain=0.9)], ["rain", "clouds"], storm), "all of it has to be seen"
+
+
+def test_every_kind_of_event_has_something_left_to_change() -> None:
+    for kind in KINDS:
+        for drawn in (biome("snow", hour=1.0, snowfall=0.8, clouds=0.9), biome("desert", hour=18.5), biome("meadow")):
+            before = kind.before(drawn)
+            asked = kind.asked(before)
+            changed = [abs(getattr(asked, name) - getattr(before, name)) for name in kind.shows]
+            assert max(changed) >= CHANGED, (kind.name, drawn)
+
+
+def test_the_whole_command_ends_in_one_line_of_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    model = with_examples(Model.new(TINY))
+    for name in PARTS:
+        save_part(tmp_path / "weights", model, name)
+    save_judge(tmp_path / "weights", Judge(JudgeNet().eval().requires_grad_(False), {}))
+    flags = Options("counting", tmp_path / "weights", runtime="eager", dtype="fp32", threads=1, out=tmp_path)
+    short = tuple(replace(kind, seconds=1) for kind in KINDS[:2])
+    assert main(flags, replace(PLAN, kinds=short, mirror_kinds=("fog",))) == 0
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert line["bench"] == "events" and line["events"] + line["already"] == 2 and line["checkpoint"]
+    assert np.isfinite(line["mirror_psnr_event"]) and set(line["read_by_kind"]) <= {"fog", "snowfall"}
+    assert len(json.loads((tmp_path / "events.json").read_text())["outcomes"]) == 2
+    assert (tmp_path / "events_sheet.png").is_file()
+
+
+def test_flags() -> None:
+    assert "bench events" in COMMANDS and Options(quick=True).plan() == QUICK
+    assert Options(episodes=3).plan() == EventsPlan(episodes=3)
+    with pytest.raises(UsageError, match="--threads 0"):
+        Options(threads=0)
