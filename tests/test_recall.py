@@ -89,14 +89,14 @@ def test_the_nearer_of_two_views_covers_the_other(recall: Recall) -> None:
 
 def test_a_dream_goes_over_to_what_it_recalls_the_more_the_older_it_is(recall: Recall) -> None:
     grey = torch.zeros(1, 16, 18, 32)
-    views = (torch.full((1, 3, 144, 256), 0.4), flat(10.0), HERE, HERE)
+    shown = recall.rendered(torch.full((1, 3, 144, 256), 0.4), flat(10.0), HERE, HERE)
     base = recall.picture(grey)[..., 64, 64].mean()
 
     def change(age: int) -> float:
-        return float(recall.picture(recall.over(grey, *views, age))[..., 64, 64].mean() - base)
+        return float(recall.picture(recall.over(grey, shown, age))[..., 64, 64].mean() - base)
 
     assert change(0) == 0
     assert change(YOUNG) == change(9 * YOUNG) == pytest.approx(STRENGTH * (0.4 - float(base)), rel=0.1)
     assert change(YOUNG // 2) == pytest.approx(change(YOUNG) / 2, rel=0.1)
-    same = (recall.picture(grey), flat(10.0), HERE, HERE)
-    assert torch.allclose(recall.over(grey, *same, YOUNG), grey, atol=1e-3), "a picture of itself changes nothing"
+    same = recall.rendered(recall.picture(grey), flat(10.0), HERE, HERE)
+    assert torch.allclose(recall.over(grey, same, YOUNG), grey, atol=1e-3), "a picture of itself changes nothing"

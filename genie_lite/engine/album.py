@@ -12,7 +12,7 @@ from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import DREAMED, SpatialMemory
-from genie_lite.model.recall import Recall
+from genie_lite.model.recall import Recall, Rendered
 from genie_lite.model.sampler import seeded_noise
 
 SLOTS = 256
@@ -96,17 +96,17 @@ class Album:
         other._imagination = self._imagination.anew()
         return other
 
-    def recalled(self, latent: Tensor, target: Tensor, age: int) -> Tensor:
-        """A dreamed latent (1 16 18 32) under what the best views show of the target pose (1 5), in a
-        dream of so many frames."""
+    @torch.inference_mode()
+    def rendered(self, target: Tensor) -> Rendered | None:
+        """What the best views show of the target pose (1 5); None of a memory without any. Only reads."""
         target = target.float()
         chosen = torch.cat(self.memory.best(target))
         chosen = chosen[self.memory.worth[0, chosen] > 0]
         if not len(chosen):
-            return latent
+            return None
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
         depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
-        return self._recall.over(latent, pictures, depth, poses, target, age)
+        return self._recall.rendered(pictures, depth, poses, target.expand_as(poses))
 
     def _is_new(self, pose: Tensor) -> bool:
         """Whether a frame from this pose (1 5) shows something that the last one of which this was true does not."""

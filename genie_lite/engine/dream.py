@@ -36,7 +36,7 @@ from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import clamp_thumbnail, empty_hint
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import Prior
-from genie_lite.model.recall import Recall
+from genie_lite.model.recall import Recall, Rendered
 from genie_lite.model.relight import Relight
 from genie_lite.model.sampler import sample, seeded_noise
 from genie_lite.pictures import as_frame
@@ -186,17 +186,17 @@ class DreamEngine:
             with watch.stage("motion"):
                 pose, motion = self._move(act)
             with watch.stage("memory"):
-                hint, view = self._recall(pose, motion)
+                hint, shown, view = self._recall(pose, motion)
             with watch.stage("imagination"):
                 if view:
                     self._album.keep_imagined(view.result())
             with watch.stage("dynamics"):
-                self._latent = self._settle(self._dream(act, motion, pose, hint), hint, pose, motion)
+                self._latent = self._settle(self._dream(act, motion, pose, hint), hint, shown, pose, motion)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
             with watch.stage("decode"):
                 self._thumb = self._thumbnail_of(self._latent, pose)
-                shown = self._light.in_weather(self._latent, self._thumb, self._row, pose, self._index)
-                image = self._painters.paint(shown, self._quality)
+                weathered = self._light.in_weather(self._latent, self._thumb, self._row, pose, self._index)
+                image = self._painters.paint(weathered, self._quality)
         self._pose, self._hint = pose, hint if self._options.memory else None
         return self._frame(image, self._hint, watch)
 
@@ -289,18 +289,23 @@ class DreamEngine:
         self._past = torch.cat([self._past[:, 3:], displacement], 1)
         return pose, motion_between(self._pose, pose).float()
 
-    def _recall(self, target: Tensor, motion: Tensor) -> tuple[Tensor, Future[ImaginedView | None] | None]:
-        """What the last frame and memory show of the target view, and, with memory, a view that is being imagined.
+    def _recall(
+        self, target: Tensor, motion: Tensor
+    ) -> tuple[Tensor, Rendered | None, Future[ImaginedView | None] | None]:
+        """What the last frame and memory show of the target view, coarsely and at full size, and a view that is being
+        imagined.
 
-        Both only read the memory, and each keeps one core busy; the last frame is remembered before, if it shows
-        something new. Without memory the last frame is all there is to know.
+        All only read the memory, and keep two cores busy; the last frame is remembered before, if it shows something
+        new. Without memory the last frame is all there is to know.
         """
-        drawing = None
-        if self._options.memory:
-            self._remember()
-            given = self._thumb, self._pose, motion, self._row, self._index
-            drawing = self._beside.submit(self._album.imagine, *given)
-        return self._album.memory.hint(self._thumb, self._pose, target), drawing
+        if not self._options.memory:
+            return self._album.memory.hint(self._thumb, self._pose, target), None, None
+        self._remember()
+        rendering = self._beside.submit(self._album.rendered, target)
+        given = self._thumb, self._pose, motion, self._row, self._index
+        drawing = self._beside.submit(self._album.imagine, *given)
+        hint = self._album.memory.hint(self._thumb, self._pose, target)
+        return hint, rendering.result(), drawing
 
     def _remember(self) -> None:
         self._album.remember(self._latent, self._thumb, self._pose, self._index, self._index - self._began)
@@ -352,7 +357,7 @@ class DreamEngine:
 
         return sample(predict, seeded_noise(self._seed, self._index), self._options.denoising_steps)
 
-    def _settle(self, latent: Tensor, hint: Tensor, pose: Tensor, motion: Tensor) -> Tensor:
+    def _settle(self, latent: Tensor, hint: Tensor, shown: Rendered | None, pose: Tensor, motion: Tensor) -> Tensor:
         """The dreamed latent, pulled a little to what such a world may look like, and to what memory shows."""
         moved = float(motion.abs().max())
         if moved == 0:
@@ -362,9 +367,7 @@ class DreamEngine:
             self._prior, self._prior_of = Prior(self._model.first_frame, conditions), conditions
         known = functional.avg_pool2d(torch.maximum(hint[:, 3:4], hint[:, 7:8]), 4)[0, 0]
         settled = self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began, moved)
-        if not self._options.memory:
-            return settled
-        return self._album.recalled(settled, pose, self._index - self._began)
+        return self._recalled.over(settled, shown, self._index - self._began) if shown else settled
 
     def _frame(self, image: NDArray[np.uint8], hint: Tensor | None, watch: Stopwatch) -> Frame:
         assert self._conditions is not None

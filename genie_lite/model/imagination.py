@@ -38,7 +38,7 @@ NEAREST = 32
 STEPS = 10
 """Denoising steps of a view."""
 
-PACE = 2
+PACE = 1
 """Denoising steps a frame."""
 
 REDRAWN = 0.3

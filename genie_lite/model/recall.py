@@ -35,6 +35,9 @@ LARGE = 2.0
 COMPANY = 0.4
 """Share of the pixels around that must be known, or a pixel is a splinter and not taken."""
 
+Rendered = tuple[Tensor, Tensor]
+"""Colours, 1 3 144 256, and how far each pixel of them is to be trusted, 1 1 144 256 in [0, 1]."""
+
 
 class Recall:
     """The linear maps between pictures and latents, and the rays of a thumbnail's pixels."""
@@ -49,22 +52,19 @@ class Recall:
         return unpatch(self._to_picture(latent), PATCH).clamp(-1, 1)
 
     @torch.no_grad()
-    def over(
-        self, latent: Tensor, pictures: Tensor, log_depth: Tensor, poses: Tensor, target: Tensor, age: int
-    ) -> Tensor:
-        """A dreamed latent (1 16 18 32) under what N remembered views show of the target pose.
-
-        pictures: N 3 144 256; log_depth: N 1 72 128; poses: N 5; target: 1 5; age: frames since the dream began. Where
-        two show the same, the earlier in the list wins.
-        """
-        colours, trust = self.rendered(pictures, log_depth, poses, target.expand_as(poses))
+    def over(self, latent: Tensor, shown: Rendered, age: int) -> Tensor:
+        """A dreamed latent (1 16 18 32) under what memory shows of its view; age: frames since the dream began."""
+        colours, trust = shown
         change = STRENGTH * min(1.0, age / YOUNG) * trust * (colours - self.picture(latent))
         latent = latent + F.conv2d(patchify(change, PATCH), self._to_latent.weight)
         return latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
     @torch.no_grad()
-    def rendered(self, pictures: Tensor, log_depth: Tensor, poses: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Colours, 1 3 144 256, and how far each pixel of them is to be trusted, 1 1 144 256 in [0, 1]."""
+    def rendered(self, pictures: Tensor, log_depth: Tensor, poses: Tensor, target: Tensor) -> Rendered:
+        """What N remembered views show of the target pose; where two show the same, the earlier in the list wins.
+
+        pictures: N 3 144 256; log_depth: N 1 72 128; poses, target: N 5.
+        """
         turn, offset = between(poses, target)
         ahead, view = _nearest(depth_ahead(log_depth, turn, offset, self._rays))
         depth = ahead.clamp_max(BEYOND)
