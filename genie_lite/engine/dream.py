@@ -94,7 +94,7 @@ class DreamEngine:
         self._motion = self._compile(model.motion, latent, hint[:, :1], action, past, one)
         self._dynamics = self._compile(model.dynamics, latent, context, hint, vector)
         self._thumbnail = self._compile(model.autoencoder.thumbnail, latent, one)
-        self._beside = ThreadPoolExecutor(1)
+        self._beside = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
         self._seed = self._index = 0
         self._conditions: Conditions | None = None
         self._context: Tensor
@@ -298,14 +298,15 @@ class DreamEngine:
         All only read the memory, and keep two cores busy; the last frame is remembered before, if it shows something
         new. Without memory the last frame is all there is to know.
         """
+        last = self._thumb, self._pose, target
         if not self._options.memory:
-            return self._album.memory.hint(self._thumb, self._pose, target), None, None
+            newest = self._album.memory.newest(*last)
+            return torch.cat([newest, torch.zeros_like(newest)], 1), None, None
         self._remember()
-        rendering = self._beside.submit(self._album.rendered, target)
         given = self._thumb, self._pose, motion, self._row, self._index
         drawing = self._beside.submit(self._album.imagine, *given)
-        hint = self._album.memory.hint(self._thumb, self._pose, target)
-        return hint, rendering.result(), drawing
+        newest, shown = self._album.memory.newest(*last), self._album.rendered(target)
+        return torch.cat([newest, shown.coarse() if shown else torch.zeros_like(newest)], 1), shown, drawing
 
     def _remember(self) -> None:
         self._album.remember(self._latent, self._thumb, self._pose, self._index, self._index - self._began)

@@ -88,6 +88,12 @@ class SpatialMemory:
             parts += [colours * known, known.float()]
         return torch.cat(parts, 1)
 
+    def newest(self, last: Tensor, last_pose: Tensor, target: Tensor) -> Tensor:
+        """The first half of a hint, which the last frame alone gives: B 4 72 128."""
+        colours, depth = warp(last, last_pose.float(), target.float(), self.rays)
+        known = depth < torch.inf
+        return torch.cat([colours * known, known.float()], 1)
+
     def look(self, last: Tensor, last_pose: Tensor, target: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
         """The same as colours (B 3 72 128) and depth (B 1 72 128, metres, infinite where unknown), twice."""
         target = target.float()

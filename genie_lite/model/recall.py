@@ -9,6 +9,7 @@ latent takes no network.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -35,8 +36,19 @@ LARGE = 2.0
 COMPANY = 0.4
 """Share of the pixels around that must be known, or a pixel is a splinter and not taken."""
 
-Rendered = tuple[Tensor, Tensor]
-"""Colours, 1 3 144 256, and how far each pixel of them is to be trusted, 1 1 144 256 in [0, 1]."""
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A view as memory shows it. colours: 1 3 144 256; trust: how far each pixel is to be trusted, 1 1 144 256 in
+    [0, 1]; known: which of the thumbnail's pixels are shown at all, 1 1 72 128, 0 or 1."""
+
+    colours: Tensor
+    trust: Tensor
+    known: Tensor
+
+    def coarse(self) -> Tensor:
+        """The older views' half of a hint (see memory.py): 1 4 72 128."""
+        return torch.cat([F.avg_pool2d(self.colours, 2) * self.known, self.known], 1)
 
 
 class Recall:
@@ -54,8 +66,7 @@ class Recall:
     @torch.no_grad()
     def over(self, latent: Tensor, shown: Rendered, age: int) -> Tensor:
         """A dreamed latent (1 16 18 32) under what memory shows of its view; age: frames since the dream began."""
-        colours, trust = shown
-        change = STRENGTH * min(1.0, age / YOUNG) * trust * (colours - self.picture(latent))
+        change = STRENGTH * min(1.0, age / YOUNG) * shown.trust * (shown.colours - self.picture(latent))
         latent = latent + F.conv2d(patchify(change, PATCH), self._to_latent.weight)
         return latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
@@ -75,13 +86,16 @@ class Recall:
             points = torch.where(here, back @ (self._rays * depth - o * (depth < BEYOND)), points)
             across = torch.where(here, back[:, :1] * depth * (TAN_X / FRAME_WIDTH), across)
             down = torch.where(here, back[:, 1:2] * depth * (-TAN_Y / FRAME_HEIGHT), down)
-        trust = self._trust(points, depth, view, log_depth) * (ahead < torch.inf)
+        inside, trust = self._trust(points, depth, view, log_depth)
+        known = inside & (ahead < torch.inf)
         where = _each_pixel(points, across, down, view, len(pictures))
         colours = F.grid_sample(_stacked(pictures), where, padding_mode="border", align_corners=False)
-        return colours, F.interpolate(_in_company(trust), scale_factor=2.0)
+        trust = F.interpolate(_in_company(trust * known), scale_factor=2.0)
+        return Rendered(colours, trust, known.float().reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH))
 
-    def _trust(self, points: Tensor, depth: Tensor, view: Tensor, log_depth: Tensor) -> Tensor:
-        """How far each point (3 9216, in its view's camera space) is what that view shows there: 9216 in [0, 1]."""
+    def _trust(self, points: Tensor, depth: Tensor, view: Tensor, log_depth: Tensor) -> tuple[Tensor, Tensor]:
+        """Whether each point (3 9216, in its view's camera space) lies in that view, and how far it is what the view
+        shows there: 9216 each."""
         x, y, inside = (part[0] for part in project(points[None]))
         column = ((x + 1) * (THUMB_WIDTH / 2)).long().clamp(0, THUMB_WIDTH - 1)
         row = ((y + 1) * (THUMB_HEIGHT / 2)).long().clamp(0, THUMB_HEIGHT - 1)
@@ -90,7 +104,7 @@ class Recall:
         expected = ((away / NEAR).log() / math.log(FAR / NEAR)).clamp(0, 1)
         off = (expected - there) * (math.log(FAR / NEAR) / SAME)
         certain = torch.exp(-off.square()) * (LARGE * depth / away).clamp_max(1)
-        return inside * torch.where((expected > SKY) & (there > SKY), 1.0, certain)
+        return inside, torch.where((expected > SKY) & (there > SKY), 1.0, certain)
 
 
 def _nearest(ahead: Tensor) -> tuple[Tensor, Tensor]:
