@@ -84,9 +84,8 @@ def test_the_nearer_of_two_views_covers_the_other(recall: Recall) -> None:
     both = recall.rendered(
         torch.cat([dark, light]), torch.cat([flat(10.0), half]), HERE.repeat(2, 1), HERE.repeat(2, 1)
     )
-    assert float(both.colours[..., :120].mean()) == pytest.approx(0.5) and float(
-        both.colours[..., 136:].mean()
-    ) == pytest.approx(-0.5)
+    left, right = both.colours[..., :120], both.colours[..., 136:]
+    assert float(left.mean()) == pytest.approx(0.5) and float(right.mean()) == pytest.approx(-0.5)
 
 
 def test_a_dream_goes_over_to_what_it_recalls_the_more_the_older_it_is(recall: Recall) -> None:
