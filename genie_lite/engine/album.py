@@ -44,7 +44,8 @@ class Album:
         self.memory = SpatialMemory(1, SLOTS, torch.device("cpu"))
         self._recall, self._thumbnail, self._seed = recall, thumbnail, seed
         self._imagination, self._settled_from = imagination, 0
-        self._pictures = torch.zeros(SLOTS, 3, FRAME_HEIGHT, FRAME_WIDTH, dtype=torch.uint8)
+        # Filled, so that all of it is taken at once and play needs no more memory as it goes on.
+        self._pictures = torch.full((SLOTS, 3, FRAME_HEIGHT, FRAME_WIDTH), 127, dtype=torch.uint8)
         self._kept = 0
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
 

@@ -22,7 +22,8 @@ _HINT_CHANNELS = 8 * 16
 _VECTOR = ACTION_DIM + MOTION_DIM + 1 + CONDITIONS_DIM + 2
 
 RECALL = 0.2
-"""Share of the way to what older views in memory show that each step goes: what is dreamed alone blurs in seconds."""
+"""Share of the way to what older views in memory show that each step of training goes: what is dreamed alone blurs in
+seconds. Play recalls whole pictures (see recall.py), for which a training has no room."""
 
 
 class Dynamics(nn.Module):
