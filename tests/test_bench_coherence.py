@@ -163,7 +163,7 @@ def test_memory_after_follow_shows_the_true_past(checkpoint: Path) -> None:
         latents = model.autoencoder.encode(to_unit(torch.from_numpy(frames).permute(0, 3, 1, 2)))
         thumbnails = clamp_thumbnail(model.autoencoder.thumbnail(latents, path[:, 4:5].float()))
         memory = SpatialMemory(1, 256, torch.device("cpu"))
-        for slot, index in enumerate((0, 3, 6, 9)):  # a metre apart at least, as in play
+        for slot, index in enumerate((0, 3, 6, 9, 11)):  # a metre apart at least, as in play, and the last
             memory.store(torch.tensor([slot]), thumbnails[[index]], path[[index]], torch.ones(1), torch.tensor([True]))
         target = torch.from_numpy(frame.pose.to_array())[None]
         expected = memory.hint(thumbnails[[11]], path[[11]], target)[0, 4:].numpy()

@@ -50,8 +50,9 @@ class Album:
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
 
     def remember(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, index: int, age: int) -> None:
-        """Keeps the newest frame, of this index in a dream of so many frames, if it shows something new."""
-        if index >= self._settled_from and self._is_new(pose):
+        """Keeps the newest frame, of this index in a dream of so many frames, if it shows something new or is the one
+        that the dream begins with."""
+        if index >= self._settled_from and (self._is_new(pose) or age == 0):
             self._keep(latent, thumbnail, pose, 1.0 if age <= 1 else DREAMED)
 
     def remember_true(self, encode: Callable[[list[int]], Tensor], path: Tensor) -> None:

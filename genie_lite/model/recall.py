@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from genie_lite.camera import FAR, FRAME_HEIGHT, FRAME_WIDTH, NEAR, TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.model.autoencoder import LATENT_BOUND, PATCH, Autoencoder
 from genie_lite.model.layers import patchify, unpatch
-from genie_lite.model.memory import LATER
 from genie_lite.model.reproject import BEYOND, PIXELS, SKY, between, camera_rays, depth_ahead, project
 
 STRENGTH = 0.8
@@ -72,12 +71,12 @@ class Recall:
 
     @torch.no_grad()
     def rendered(self, pictures: Tensor, log_depth: Tensor, poses: Tensor, target: Tensor) -> Rendered:
-        """What N remembered views show of the target pose; where two show the same, the earlier in the list wins.
+        """What N remembered views show of the target pose; where two do, the earlier in the list wins.
 
         pictures: N 3 144 256; log_depth: N 1 72 128; poses, target: N 5.
         """
         turn, offset = between(poses, target)
-        ahead, view = _nearest(depth_ahead(log_depth, turn, offset, self._rays))
+        ahead, view = _filled(depth_ahead(log_depth, turn, offset, self._rays))
         depth = ahead.clamp_max(BEYOND)
         # Each point is looked up in the view that shows it: where it lies there, and how far its pixels are apart.
         points, across, down = torch.zeros(3, 3, PIXELS).unbind()
@@ -107,13 +106,15 @@ class Recall:
         return inside, torch.where((expected > SKY) & (there > SKY), 1.0, certain)
 
 
-def _nearest(ahead: Tensor) -> tuple[Tensor, Tensor]:
-    """Of N views' depth (N 1 72 128, metres) the nearest at every point, and whose it is: 9216 each."""
+def _filled(ahead: Tensor) -> tuple[Tensor, Tensor]:
+    """The depth at every point of the first of N views (N 1 72 128, metres) that knows it, and whose it is: 9216 each.
+
+    The first wins even where another shows something nearer: more often than not, that was only imagined.
+    """
     depth, view = ahead[0].flatten(), torch.zeros(PIXELS)
     for number in range(1, len(ahead)):
-        other = ahead[number].flatten()
-        nearer = other * (1 + LATER) < depth
-        depth, view = torch.where(nearer, other, depth), torch.where(nearer, number, view)
+        unknown = depth == torch.inf
+        depth, view = torch.where(unknown, ahead[number].flatten(), depth), torch.where(unknown, number, view)
     return depth, view
 
 
