@@ -24,6 +24,10 @@ MOVED, TURNED = 1.0, 0.25
 IMAGINED_WORTH = 0.75
 """What an imagined view is worth beside a first one (see memory.DREAMED): where one has been, it must not win."""
 
+GUESSED = 0.25
+"""How far what is only imagined is to be trusted when it is recalled, beside what was seen: it grows out of the dream
+instead of covering it."""
+
 TURNING = 40
 """Frames after everything was to turn into something else during which no view is remembered: first one is drawn as it
 shall be, then what is seen goes over to it."""
@@ -46,6 +50,7 @@ class Album:
         self._imagination, self._settled_from = imagination, 0
         # Filled, so that all of it is taken at once and play needs no more memory as it goes on.
         self._pictures = torch.full((SLOTS, 3, FRAME_HEIGHT, FRAME_WIDTH), 127, dtype=torch.uint8)
+        self._certainty = torch.ones(SLOTS)
         self._kept = 0
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
 
@@ -95,6 +100,7 @@ class Album:
         """The same views; one that is just being imagined is begun anew."""
         other = copy(self)
         other.memory, other._pictures = deepcopy(self.memory), self._pictures.clone()
+        other._certainty = self._certainty.clone()
         other._imagination = self._imagination.anew()
         return other
 
@@ -108,7 +114,7 @@ class Album:
             return None
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
         depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
-        return self._recall.rendered(pictures, depth, poses, target.expand_as(poses))
+        return self._recall.rendered(pictures, depth, poses, target.expand_as(poses), self._certainty[chosen])
 
     def _is_new(self, pose: Tensor) -> bool:
         """Whether a frame from this pose (1 5) shows something that the last one of which this was true does not."""
@@ -123,4 +129,5 @@ class Album:
         slot = torch.tensor([self._kept % SLOTS])
         self.memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
         self._pictures[slot] = ((self._recall.picture(latent) + 1) * 127.5).round().to(torch.uint8)
+        self._certainty[slot] = GUESSED if worth == IMAGINED_WORTH else 1.0
         self._kept += 1

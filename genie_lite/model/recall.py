@@ -32,6 +32,9 @@ SAME = 0.15
 LARGE = 2.0
 """How much larger than it was seen a thing may be drawn before it is trusted less."""
 
+SPLINTER = 0.05
+"""Trust below which a pixel is no company for others."""
+
 COMPANY = 0.4
 """Share of the pixels around that must be known, or a pixel is a splinter and not taken."""
 
@@ -70,10 +73,13 @@ class Recall:
         return latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
     @torch.no_grad()
-    def rendered(self, pictures: Tensor, log_depth: Tensor, poses: Tensor, target: Tensor) -> Rendered:
+    def rendered(
+        self, pictures: Tensor, log_depth: Tensor, poses: Tensor, target: Tensor, certainty: Tensor | None = None
+    ) -> Rendered:
         """What N remembered views show of the target pose; where two do, the earlier in the list wins.
 
-        pictures: N 3 144 256; log_depth: N 1 72 128; poses, target: N 5.
+        pictures: N 3 144 256; log_depth: N 1 72 128; poses, target: N 5; certainty: how far each view is to be trusted,
+        N in [0, 1], wholly if left out.
         """
         turn, offset = between(poses, target)
         ahead, view = _filled(depth_ahead(log_depth, turn, offset, self._rays))
@@ -87,6 +93,8 @@ class Recall:
             down = torch.where(here, back[:, 1:2] * depth * (-TAN_Y / FRAME_HEIGHT), down)
         inside, trust = self._trust(points, depth, view, log_depth)
         known = inside & (ahead < torch.inf)
+        if certainty is not None:
+            trust = trust * certainty[view.long()]
         where = _each_pixel(points, across, down, view, len(pictures))
         colours = F.grid_sample(_stacked(pictures), where, padding_mode="border", align_corners=False)
         trust = F.interpolate(_in_company(trust * known), scale_factor=2.0)
@@ -134,7 +142,7 @@ def _each_pixel(points: Tensor, across: Tensor, down: Tensor, view: Tensor, view
 def _in_company(trust: Tensor) -> Tensor:
     """Trust (9216) without splinters: 1 1 72 128."""
     map_ = trust.reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH)
-    around = F.avg_pool2d(F.avg_pool2d((map_ > 0.2).float(), 2), 3, 1, 1)
+    around = F.avg_pool2d(F.avg_pool2d((map_ > SPLINTER).float(), 2), 3, 1, 1)
     company = F.interpolate(around, scale_factor=2.0, mode="bilinear")
     return map_ * ((company - COMPANY) * (1.5 / (1 - COMPANY))).clamp(0, 1)
 
