@@ -50,7 +50,6 @@ class Album:
         self._imagination, self._settled_from = imagination, 0
         # Filled, so that all of it is taken at once and play needs no more memory as it goes on.
         self._pictures = torch.full((SLOTS, 3, FRAME_HEIGHT, FRAME_WIDTH), 127, dtype=torch.uint8)
-        self._certainty = torch.ones(SLOTS)
         self._kept = 0
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
 
@@ -100,7 +99,6 @@ class Album:
         """The same views; one that is just being imagined is begun anew."""
         other = copy(self)
         other.memory, other._pictures = deepcopy(self.memory), self._pictures.clone()
-        other._certainty = self._certainty.clone()
         other._imagination = self._imagination.anew()
         return other
 
@@ -114,7 +112,8 @@ class Album:
             return None
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
         depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
-        return self._recall.rendered(pictures, depth, poses, target.expand_as(poses), self._certainty[chosen])
+        certainty = torch.where(self.memory.worth[0, chosen] == IMAGINED_WORTH, GUESSED, 1.0)
+        return self._recall.rendered(pictures, depth, poses, target.expand_as(poses), certainty)
 
     def _is_new(self, pose: Tensor) -> bool:
         """Whether a frame from this pose (1 5) shows something that the last one of which this was true does not."""
@@ -129,5 +128,4 @@ class Album:
         slot = torch.tensor([self._kept % SLOTS])
         self.memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
         self._pictures[slot] = ((self._recall.picture(latent) + 1) * 127.5).round().to(torch.uint8)
-        self._certainty[slot] = GUESSED if worth == IMAGINED_WORTH else 1.0
         self._kept += 1

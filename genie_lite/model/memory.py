@@ -82,17 +82,11 @@ class SpatialMemory:
 
     def hint(self, last: Tensor, last_pose: Tensor, target: Tensor) -> Tensor:
         """What the last frame (B 4 72 128, B 5), and what memory shows of the target pose (B 5): B 8 72 128."""
-        parts = []
-        for colours, depth in self.look(last, last_pose, target):
-            known = depth < torch.inf
-            parts += [colours * known, known.float()]
-        return torch.cat(parts, 1)
+        return torch.cat([_half(*shown) for shown in self.look(last, last_pose, target)], 1)
 
     def newest(self, last: Tensor, last_pose: Tensor, target: Tensor) -> Tensor:
         """The first half of a hint, which the last frame alone gives: B 4 72 128."""
-        colours, depth = warp(last, last_pose.float(), target.float(), self.rays)
-        known = depth < torch.inf
-        return torch.cat([colours * known, known.float()], 1)
+        return _half(*warp(last, last_pose.float(), target.float(), self.rays))
 
     def look(self, last: Tensor, last_pose: Tensor, target: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
         """The same as colours (B 3 72 128) and depth (B 1 72 128, metres, infinite where unknown), twice."""
@@ -114,12 +108,23 @@ class SpatialMemory:
     def lit(self, pictures: Tensor, slots: Tensor) -> Tensor:
         """Pictures (N 3 H W) of the first world's views in these slots, in the light of now."""
         light = F.interpolate(self._light[0, slots], size=(pictures.shape[2], 1), mode="bilinear")
-        return ((pictures + 1) * light - 1).clamp(-1, 1)
+        return _in_light(pictures, light)
 
     def _lit(self, rows: Tensor, slot: Tensor) -> Tensor:
         """The views in these slots, B 4 72 128, in the light of now."""
         views, light = self.views[rows, slot], self._light[rows, slot].to(self.views.dtype)
-        return torch.cat([((views[:, :3] + 1) * light - 1).clamp(-1, 1), views[:, 3:]], 1)
+        return torch.cat([_in_light(views[:, :3], light), views[:, 3:]], 1)
+
+
+def _half(colours: Tensor, depth: Tensor) -> Tensor:
+    """Half a hint: colours B 3 72 128, depth B 1 72 128, infinite where unknown -> B 4 72 128."""
+    known = depth < torch.inf
+    return torch.cat([colours * known, known.float()], 1)
+
+
+def _in_light(colours: Tensor, light: Tensor) -> Tensor:
+    """Colours in [-1, 1], N 3 H W, each row so many times as bright: N 3 H 1."""
+    return ((colours + 1) * light - 1).clamp(-1, 1)
 
 
 def empty_hint(batch: int, device: torch.device) -> Tensor:
