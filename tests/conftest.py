@@ -1,6 +1,8 @@
 """What all tests share."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -16,3 +18,17 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def one_thread() -> None:
     """Networks as small as those in tests are faster on one thread, and do not wait for each other when all is busy."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Any]:
+    """The landscape simulator; whoever asks for it is skipped where nothing can be drawn."""
+    from genie_lite.errors import RenderError
+    from genie_lite.worlds import make_world
+
+    try:
+        made = make_world("landscape")
+    except RenderError as error:
+        pytest.skip(f"no OpenGL context here: {error}")
+    yield made
+    made.close()

@@ -84,7 +84,8 @@ class Painter:
 def measured(stubborn: bool) -> dict[str, Any]:
     from genie_lite.bench.subject import Dream
 
-    dream = Dream(Painter(stubborn), "")  # type: ignore[arg-type]
+    engine: Any = Painter(stubborn)
+    dream = Dream(engine, "")
     tools: Any = SimpleNamespace(world=WeatherWorld(), dreams=(dream, dream), judge=Reader(), autoencoder=None)
     found = measure_changes(0, PLAN, tools, Path("none"), lambda frames: None)
     assert len(found.outcomes) == len(KINDS) and set(found.mirrors) == {"none", *PLAN.mirror_kinds}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,16 +16,6 @@ from genie_lite.worlds import make_world
 
 WALK = Action(forward=1.0).to_array()
 IDLE = Action().to_array()
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Any]:
-    try:
-        made = make_world("landscape")
-    except RenderError as error:
-        pytest.skip(f"no OpenGL context here: {error}")
-    yield made
-    made.close()
 
 
 def begin(world: Any, conditions: Conditions, seed: int = 1) -> tuple[np.ndarray, dict[str, Any]]:

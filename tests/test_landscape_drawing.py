@@ -17,23 +17,12 @@ pytest.importorskip("moderngl", reason="needs the training packages")
 
 from genie_lite.actions import Action
 from genie_lite.conditions import Conditions, biome
-from genie_lite.errors import RenderError
 from genie_lite.worlds import make_world
 from genie_lite.worlds.landscape import renderer
 from genie_lite.worlds.landscape.buffers import Pool
 from genie_lite.worlds.landscape.frustum import Frustum
 
 IDLE = Action().to_array()
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Any]:
-    try:
-        made = make_world("landscape")
-    except RenderError as error:
-        pytest.skip(f"no OpenGL context here: {error}")
-    yield made
-    made.close()
 
 
 TURNS = [Action(forward=1, turn=0.8, run=True)] * 20 + [Action(forward=1, turn=-0.3, look=0.5)] * 10 + [Action()] * 3
