@@ -24,9 +24,15 @@ MOVED, TURNED = 1.0, 0.25
 IMAGINED_WORTH = 0.75
 """What an imagined view is worth beside a first one (see memory.DREAMED): where one has been, it must not win."""
 
-GUESSED = 0.25
+GUESSED, GUESSED_LATER = 0.25, 0.8
 """How far what is only imagined is to be trusted when it is recalled, beside what was seen: it grows out of the dream
-instead of covering it."""
+instead of covering it. Later, where little that was seen is left, it is what there is to see."""
+
+FAITHFUL = 72
+"""Frames for which a dream trusts it so little; after twice as many it trusts it as far as it ever will."""
+
+FADE = 12
+"""Frames that it takes to come over the dream when the eye gets to where another view shows more."""
 
 TURNING = 40
 """Frames after everything was to turn into something else during which no view is remembered: first one is drawn as it
@@ -52,6 +58,7 @@ class Album:
         self._pictures = torch.full((SLOTS, 3, FRAME_HEIGHT, FRAME_WIDTH), 127, dtype=torch.uint8)
         self._kept = 0
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
+        self._leading, self._led_for = -1, 0
 
     def remember(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, index: int, age: int) -> None:
         """Keeps the newest frame, of this index in a dream of so many frames, if it shows something new or is the one
@@ -103,8 +110,10 @@ class Album:
         return other
 
     @torch.inference_mode()
-    def rendered(self, target: Tensor) -> Rendered | None:
-        """What the best views show of the target pose (1 5); None of a memory without any. Only reads."""
+    def rendered(self, target: Tensor, age: int) -> Rendered | None:
+        """What the best views show of the target pose (1 5) in a dream of so many frames; None of a memory without any.
+
+        Only reads the memory."""
         target = target.float()
         chosen = torch.cat(self.memory.best(target))
         chosen = chosen[self.memory.worth[0, chosen] > 0]
@@ -112,8 +121,16 @@ class Album:
             return None
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
         depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
-        certainty = torch.where(self.memory.worth[0, chosen] == IMAGINED_WORTH, GUESSED, 1.0)
+        guessed = self._guessed(int(chosen[0]), age)
+        certainty = torch.where(self.memory.worth[0, chosen] == IMAGINED_WORTH, guessed, 1.0)
         return self._recall.rendered(pictures, depth, poses, target.expand_as(poses), certainty)
+
+    def _guessed(self, leading: int, age: int) -> float:
+        """How far imagined views are to be trusted now, when the view in this slot is the one that shows most."""
+        self._led_for = self._led_for + 1 if leading == self._leading else 1
+        self._leading = leading
+        later = min(1.0, max(0.0, age / FAITHFUL - 1))
+        return (GUESSED + (GUESSED_LATER - GUESSED) * later) * min(1.0, self._led_for / FADE)
 
     def _is_new(self, pose: Tensor) -> bool:
         """Whether a frame from this pose (1 5) shows something that the last one of which this was true does not."""

@@ -305,7 +305,7 @@ class DreamEngine:
         self._remember()
         given = self._thumb, self._pose, motion, self._row, self._index
         drawing = self._beside.submit(self._album.imagine, *given)
-        newest, shown = self._album.memory.newest(*last), self._album.rendered(target)
+        newest, shown = self._album.memory.newest(*last), self._album.rendered(target, self._index - self._began)
         return torch.cat([newest, shown.coarse() if shown else torch.zeros_like(newest)], 1), shown, drawing
 
     def _remember(self) -> None:

@@ -88,6 +88,7 @@ class FirstFrame(nn.Module):
         seen: tuple[Tensor, Tensor] | None = None,
         nearest: int = NEAREST,
         steps: int = STEPS,
+        chance: float = CHANCE,
     ) -> Iterator[Tensor]:
         """Draws one latent, 1 16 18 32, and yields it after each denoising step, the last of which finishes it.
 
@@ -98,7 +99,7 @@ class FirstFrame(nn.Module):
         # Chance takes part in the choice (Gumbel's way), or every place of a world would look like its likest example.
         count = len(candidates.latents) // len(SHIFTS)
         uniform = torch.special.ndtr(noise.flatten()[:count]).repeat(len(SHIFTS))
-        log_prior = candidates.log_prior - CHANCE * (-uniform.log()).log()[:, None, None]
+        log_prior = candidates.log_prior - chance * (-uniform.log()).log()[:, None, None]
 
         def denoise(noisy: Tensor, time: Tensor) -> Tensor:
             t = float(time[0, 0])

@@ -25,7 +25,7 @@ AHEAD, ASIDE = 14.0, math.radians(50)
 AROUND = tuple(math.radians(degrees) for degrees in (60, -60, 120, -120, 180))
 """Directions in which a new world is drawn before the first step, one after the other."""
 
-NEEDED = 0.55
+NEEDED = 0.35
 """Coverage by one remembered view (see SpatialMemory.coverage) below which a view is drawn."""
 
 TRUST = 0.08
@@ -34,6 +34,10 @@ or nothing where a sky was seen."""
 
 NEAREST = 32
 """Examples that take part: fewer than in a first frame, for a view has to be ready when it is needed."""
+
+CHANCE = 12.0
+"""Spread of the chance by which an example leads: four times that of a first frame, or every view of a plain would be
+of the plain that is seen already."""
 
 STEPS = 10
 """Denoising steps of a view."""
@@ -124,7 +128,7 @@ class Imagination:
         needed = float(memory.coverage(wanted.float()).mean(2).max()) < NEEDED
         if needed:
             shown, known = self._seen = self._look(memory, last, pose, wanted)
-            self._drawing = self._first_frame.draw(noise, conditions, (shown, TRUST * known), NEAREST, STEPS)
+            self._drawing = self._first_frame.draw(noise, conditions, (shown, TRUST * known), NEAREST, STEPS, CHANCE)
             self._left, self._pose = STEPS, wanted
         return needed
 

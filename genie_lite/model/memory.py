@@ -21,6 +21,10 @@ LATER = 0.4
 DREAMED = 0.6
 """What a dreamed view is worth beside one that was not drawn from another: it is blurred by every step between."""
 
+ENLARGED, SHRUNK = 1.5, 0.5
+"""Exponents by which a view is worth less where the target sees things so many times larger or smaller than it does:
+the one shows how coarse they are, the other leaves only holes."""
+
 _PROBE_DEPTHS = (4.0, 16.0, 64.0)
 _PROBE_COLUMNS = (-0.85, -0.45, 0.0, 0.45, 0.85)
 
@@ -67,9 +71,9 @@ class SpatialMemory:
         local = rotation(self.poses).transpose(-1, -2) @ away
         ahead = local[:, :, 2]
         inside = (ahead > NEAR) & ((local[:, :, 0] / ahead.clamp_min(1e-3)).abs() < TAN_X)
-        # Seen from much nearer or much farther than the target sees it, a point is drawn coarsely or with holes.
-        ratio = (ahead.clamp_min(NEAR) / self._probes[2]).log().abs()
-        return inside * self.worth[..., None] * torch.exp(-ratio)
+        farther = (ahead.clamp_min(NEAR) / self._probes[2]).log()
+        cost = torch.maximum(ENLARGED * farther, -SHRUNK * farther)
+        return inside * self.worth[..., None] * torch.exp(-cost)
 
     def best(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Of each world the slot that shows most of the target's view (B 5), and the one that adds most: B each."""
