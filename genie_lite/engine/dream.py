@@ -195,8 +195,7 @@ class DreamEngine:
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
             with watch.stage("decode"):
                 self._thumb = self._thumbnail_of(self._latent, pose)
-                weathered = self._light.in_weather(self._latent, self._thumb, self._row, pose, self._index)
-                image = self._painters.paint(weathered, self._quality)
+                image = self._painted(self._latent, self._thumb, self._row, pose, self._index)
         self._pose, self._hint = pose, hint if self._options.memory else None
         return self._frame(image, self._hint, watch)
 
@@ -212,11 +211,16 @@ class DreamEngine:
     def sketch(self, start: Start, seed: int) -> Iterator[NDArray[np.uint8]]:
         """The first frame after every denoising step at 256x144, and at last as `reset` would draw it."""
         if isinstance(start, Conditions):
-            for latent in self._model.first_frame.draw(seeded_noise(seed, 0), _row(start)):
+            row = _row(start)
+            for latent in self._model.first_frame.draw(seeded_noise(seed, 0), row):
                 yield self._painters.paint(latent, "144p")
         else:
             latent = self._encode(as_frame(start)[None])
-        yield self._painters.paint(latent, self._quality)
+            row = _row(self._read_conditions(latent))
+        pose = torch.zeros(1, 5, dtype=torch.float64)
+        with torch.inference_mode():
+            thumb = self._thumbnail_of(latent, pose)
+        yield self._painted(latent, thumb, row, pose, 0)
 
     def look(self, picture: NDArray[np.uint8]) -> Look:
         """What the conditions head reads off it, and how far its latent lies from the examples. Raises ImageError."""
@@ -244,7 +248,7 @@ class DreamEngine:
             self._latent = self._latent + torch.from_numpy(noise)
             self._context = torch.cat([self._context[:, :-LATENT_CHANNELS], self._latent], 1)
             self._thumb = self._thumbnail_of(self._latent, self._pose)
-            image = self._painters.paint(self._latent, self._quality)
+            image = self._painted(self._latent, self._thumb, self._row, self._pose, self._index)
         return self._frame(image, self._hint, watch)
 
     def _compile(self, module: nn.Module, *examples: Tensor) -> Network:
@@ -265,8 +269,13 @@ class DreamEngine:
         watch = Stopwatch()
         with watch.stage("decode"):
             self._thumb = self._thumbnail_of(self._latent, pose)
-            image = self._painters.paint(self._latent, self._quality)
+            image = self._painted(self._latent, self._thumb, self._row, pose, self._index)
         return self._frame(image, self._hint, watch)
+
+    def _painted(self, latent: Tensor, thumb: Tensor, row: Tensor, pose: Tensor, index: int) -> NDArray[np.uint8]:
+        """The picture of a latent, with what falls in front of it under conditions 1 18."""
+        with torch.inference_mode():
+            return self._painters.paint(self._light.in_weather(latent, thumb, row, pose, index), self._quality)
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
         """Frames, uint8 (N, 144, 256, 3), as latents N 16 18 32."""

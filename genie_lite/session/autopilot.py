@@ -1,12 +1,15 @@
-"""A walker that needs no player: it goes somewhere, now and then looks around, rests or runs, and turns at walls."""
+"""A walker that needs no player: it goes somewhere, now and then looks around, rests or runs, and turns where something
+is in the way."""
 
 from __future__ import annotations
 
 import math
 import random
 
+import numpy as np
+
 from genie_lite.actions import STEPS_PER_SECOND, Action
-from genie_lite.camera import Pose
+from genie_lite.camera import FAR, NEAR, Pose
 from genie_lite.engine.protocol import Frame
 
 MODES = {
@@ -21,6 +24,15 @@ PROGRESS = 0.02
 """Metres a step below which a walker counts as stuck."""
 
 PATIENCE = STEPS_PER_SECOND // 2
+
+AHEAD, ROWS = slice(32, 96), slice(26, 41)
+"""The part of a thumbnail that shows what one may walk into; level ground is no nearer than 20 m there."""
+
+CLEAR = 10.0
+"""Metres from which on something ahead is in the way."""
+
+SWERVE = 3.0
+"""How sharply to turn from it: 1 is as sharp as can be when a third of the part above is filled from close by."""
 
 
 class Autopilot:
@@ -42,7 +54,9 @@ class Autopilot:
         self._turn += (self._goal_turn - self._turn) * 0.15
         look = _clamped(-2.0 * frame.pose.pitch + self._look)
         forward = 1.0 if self._mode in ("walk", "run") else 0.0
-        return Action(forward=forward, turn=_clamped(self._turn), look=look, run=self._mode == "run")
+        swerve = _swerve(frame) if forward else 0.0
+        turn = _clamped(self._turn * (1 - abs(swerve)) + swerve)
+        return Action(forward=forward, turn=turn, look=look, run=self._mode == "run")
 
     def _choose(self) -> None:
         shares = [share for share, *_ in MODES.values()]
@@ -61,6 +75,16 @@ class Autopilot:
         if self._stuck >= PATIENCE:
             self._mode, self._left, self._stuck = "turn away", STEPS_PER_SECOND, 0
             self._goal_turn = self._random.choice((-1.0, 1.0)) * self._random.uniform(0.6, 1.0)
+
+
+def _swerve(frame: Frame) -> float:
+    """The turn, -1 to 1, away from what is near ahead, to the side where there is less of it."""
+    if frame.thumbnail is None:
+        return 0.0
+    metres = NEAR * np.exp(frame.thumbnail[3, ROWS, AHEAD] * math.log(FAR / NEAR))
+    near = (1 - np.quantile(metres, 0.3, axis=0) / CLEAR).clip(0, 1)
+    left, right = (float(side.mean()) for side in np.split(near, 2))
+    return math.copysign(min(1.0, SWERVE * (left + right) / 2), left - right)
 
 
 def _clamped(value: float) -> float:
