@@ -29,10 +29,10 @@ GUESSED, GUESSED_LATER = 0.25, 0.8
 instead of covering it. Later, where little that was seen is left, it is what there is to see."""
 
 FAITHFUL = 72
-"""Frames for which a dream trusts it so little; after twice as many it trusts it as far as it ever will."""
+"""Frames for which a dream with a true past trusts it so little; after twice as many it trusts it as far as ever."""
 
 FADE = 12
-"""Frames that it takes to come over the dream when the eye gets to where another view shows more."""
+"""Frames that a view takes to come over the dream when the eye gets to where it shows most."""
 
 TURNING = 40
 """Frames after everything was to turn into something else during which no view is remembered: first one is drawn as it
@@ -58,7 +58,8 @@ class Album:
         self._pictures = torch.full((SLOTS, 3, FRAME_HEIGHT, FRAME_WIDTH), 127, dtype=torch.uint8)
         self._kept = 0
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
-        self._leading, self._led_for = -1, 0
+        self._shown = torch.zeros(SLOTS)
+        self._has_true_past = False
 
     def remember(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, index: int, age: int) -> None:
         """Keeps the newest frame, of this index in a dream of so many frames, if it shows something new or is the one
@@ -68,6 +69,7 @@ class Album:
 
     def remember_true(self, encode: Callable[[list[int]], Tensor], path: Tensor) -> None:
         """Keeps what play would have kept of true frames on their path (T 1 5); encode gives the latents of some."""
+        self._has_true_past = True
         kept = [index for index, pose in enumerate(path) if self._is_new(pose)]
         for latent, index in zip(encode(kept) if kept else (), kept, strict=True):
             self._keep(latent[None], self._thumbnail(latent[None], path[index]), path[index], 1.0)
@@ -106,6 +108,7 @@ class Album:
         """The same views; one that is just being imagined is begun anew."""
         other = copy(self)
         other.memory, other._pictures = deepcopy(self.memory), self._pictures.clone()
+        other._shown = self._shown.clone()
         other._imagination = self._imagination.anew()
         return other
 
@@ -121,16 +124,14 @@ class Album:
             return None
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
         depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
-        guessed = self._guessed(int(chosen[0]), age)
-        certainty = torch.where(self.memory.worth[0, chosen] == IMAGINED_WORTH, guessed, 1.0)
-        return self._recall.rendered(pictures, depth, poses, target.expand_as(poses), certainty)
+        return self._recall.rendered(pictures, depth, poses, target.expand_as(poses), self._certainty(chosen, age))
 
-    def _guessed(self, leading: int, age: int) -> float:
-        """How far imagined views are to be trusted now, when the view in this slot is the one that shows most."""
-        self._led_for = self._led_for + 1 if leading == self._leading else 1
-        self._leading = leading
-        later = min(1.0, max(0.0, age / FAITHFUL - 1))
-        return (GUESSED + (GUESSED_LATER - GUESSED) * later) * min(1.0, self._led_for / FADE)
+    def _certainty(self, chosen: Tensor, age: int) -> Tensor:
+        """How far the views in these slots (N) are to be trusted now that they are shown: N in [0, 1]."""
+        self._shown[chosen] += 1
+        later = min(1.0, max(0.0, age / FAITHFUL - 1)) if self._has_true_past else 1.0
+        guessed = (self._shown[chosen] / FADE).clamp_max(1) * (GUESSED + (GUESSED_LATER - GUESSED) * later)
+        return torch.where(self.memory.worth[0, chosen] == IMAGINED_WORTH, guessed, 1.0)
 
     def _is_new(self, pose: Tensor) -> bool:
         """Whether a frame from this pose (1 5) shows something that the last one of which this was true does not."""
@@ -145,4 +146,5 @@ class Album:
         slot = torch.tensor([self._kept % SLOTS])
         self.memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
         self._pictures[slot] = ((self._recall.picture(latent) + 1) * 127.5).round().to(torch.uint8)
+        self._shown[slot] = 0
         self._kept += 1

@@ -25,8 +25,9 @@ AHEAD, ASIDE = 14.0, math.radians(50)
 AROUND = tuple(math.radians(degrees) for degrees in (60, -60, 120, -120, 180))
 """Directions in which a new world is drawn before the first step, one after the other."""
 
-NEEDED = 0.35
-"""Coverage by one remembered view (see SpatialMemory.coverage) below which a view is drawn."""
+NEEDED, NEEDED_ASIDE = 0.35, 0.5
+"""Coverage by one remembered view (see SpatialMemory.coverage) below which a view is drawn: of the way ahead, where
+what is known is only enlarged, and to the sides, where part of it is not known at all."""
 
 TRUST = 0.08
 """Flow time until which a drawing keeps to what is seen already. Longer, and the blur of what is seen is drawn again,
@@ -35,8 +36,8 @@ or nothing where a sky was seen."""
 NEAREST = 32
 """Examples that take part: fewer than in a first frame, for a view has to be ready when it is needed."""
 
-CHANCE = 12.0
-"""Spread of the chance by which an example leads: four times that of a first frame, or every view of a plain would be
+CHANCE = 6.0
+"""Spread of the chance by which an example leads: twice that of a first frame, or every view of a plain would be
 of the plain that is seen already."""
 
 STEPS = 10
@@ -82,8 +83,8 @@ class Imagination:
         does now; conditions: 1 18; noise: a new view's, 1 16 18 32.
         """
         if self._left == 0:
-            for wanted in _poses_near(pose, motion):
-                if self._begin(memory, last, pose, wanted, conditions, noise):
+            for wanted, least in _poses_near(pose, motion):
+                if self._begin(memory, last, pose, wanted, least, conditions, noise):
                     break
             else:
                 return None
@@ -100,7 +101,7 @@ class Imagination:
         noise gives each direction its own, 1 16 18 32, by its number.
         """
         for number, angle in enumerate(AROUND):
-            if self._begin(memory, last, pose, _turned(pose, angle), conditions, noise(number)):
+            if self._begin(memory, last, pose, _turned(pose, angle), NEEDED_ASIDE, conditions, noise(number)):
                 *_, latent = self._drawing
                 self._left = 0
                 yield self._matched(latent), self._pose
@@ -122,10 +123,17 @@ class Imagination:
         self._left, self._pose, self._seen = STEPS, pose, (latent, torch.zeros_like(trust))
 
     def _begin(
-        self, memory: SpatialMemory, last: Tensor, pose: Tensor, wanted: Tensor, conditions: Tensor, noise: Tensor
+        self,
+        memory: SpatialMemory,
+        last: Tensor,
+        pose: Tensor,
+        wanted: Tensor,
+        least: float,
+        conditions: Tensor,
+        noise: Tensor,
     ) -> bool:
-        """Whether the wanted view is not known yet; then its drawing begins."""
-        needed = float(memory.coverage(wanted.float()).mean(2).max()) < NEEDED
+        """Whether less than that of the wanted view is known yet; then its drawing begins."""
+        needed = float(memory.coverage(wanted.float()).mean(2).max()) < least
         if needed:
             shown, known = self._seen = self._look(memory, last, pose, wanted)
             self._drawing = self._first_frame.draw(noise, conditions, (shown, TRUST * known), NEAREST, STEPS, CHANCE)
@@ -151,20 +159,20 @@ class Imagination:
         return self._to_latent(torch.cat([colours * known, known], 1)), cells
 
 
-def _poses_near(pose: Tensor, motion: Tensor) -> Iterator[Tensor]:
+def _poses_near(pose: Tensor, motion: Tensor) -> Iterator[tuple[Tensor, float]]:
     """Poses (1 5) that the eye at `pose` may soon look from, level, the likeliest first: to where it turns, on the way
-    that it goes, and to both sides."""
+    that it goes, and to both sides; each with the coverage below which it is needed."""
     forward, right, turn = (float(motion[0, n]) for n in (0, 1, 3))
     side = math.copysign(ASIDE, turn)
     if turn:
-        yield _turned(pose, side)
+        yield _turned(pose, side), NEEDED_ASIDE
     heading = float(pose[0, 3]) + (math.atan2(right, forward) if forward or right else 0.0)
     ahead = _turned(pose, 0.0)
     ahead[:, 0] += AHEAD * math.sin(heading)
     ahead[:, 1] += AHEAD * math.cos(heading)
-    yield ahead
-    yield _turned(pose, side)
-    yield _turned(pose, -side)
+    yield ahead, NEEDED
+    yield _turned(pose, side), NEEDED_ASIDE
+    yield _turned(pose, -side), NEEDED_ASIDE
 
 
 def _turned(pose: Tensor, angle: float) -> Tensor:
