@@ -13,17 +13,16 @@ from genie_lite.session.calibration import BOUND, Calibration, Linear
 from genie_lite.session.signals import JUDGED_PER_SECOND
 
 SCORE_SIGNALS = (
-    "young", "home", "pitch", "day", "motion", "latent_rough", "agreement_first", "brightness_change",
-    "seen_biome_lasting", "seen_weather_lasting", "saturation_change_lasting", "palette_change_lasting",
-    "contrast_change_lasting", "fine_lasting", "coarse_lasting",
+    "home", "tone", "texture", "rows", "seen_biome_lasting", "seen_weather_lasting", "coarse_lasting",
+    "agreement_first", "brightness_change", "latent_rough", "motion", "pitch", "day",
 )  # fmt: skip
 """What the score of an undisturbed dream rests on."""
 
-HARM_SIGNALS = ("swapped", "strayed", "shimmer")
+HARM_SIGNALS = ("swapped", "strayed", "shimmer", "noisy")
 """What lowers it when something has disturbed the dream; near 0 where nothing has."""
 
 ALARM_SIGNALS = {
-    "noise": ("fine_jump", "middle_jump", "flicker_jump", "latent_rough_jump", "agreement_jump"),
+    "noise": ("grain", "noisy", "latent_rough_jump", "agreement_jump"),
     "actions": ("misturned", "against", "motion"),
     "conditions": ("swapped", "seen_hour_jump", "seen_biome_jump", "brightness_jump", "palette_change"),
 }
