@@ -60,7 +60,7 @@ JUMPY = (
 """Signals whose sudden rise or fall says that something happened."""
 
 
-SLOW = {"seen_biome", "seen_weather", "coarse"}
+SLOW = {"seen_biome"}
 """Signals of which a mean is kept: what is in view changes them more from second to second than the dream's state."""
 
 MEMORY_SECONDS = 6.0
@@ -278,14 +278,12 @@ class Likeness:
     def __init__(self, latent: Plane) -> None:
         self._tone = latent / np.sqrt((latent * latent).sum(0) + 0.1)
         self._texture = np.log(_smoothed(np.abs(latent - _smoothed(latent))) + 0.02)
-        self._rows = latent.mean(2)
 
     def unlike(self, other: Likeness) -> dict[str, float]:
-        """How far it is from another, in three ways; 0 for the same."""
+        """How far it is from another, in two ways; 0 for the same."""
         return {
             "tone": float(((self._tone - other._tone) ** 2).sum(0).mean()),
             "texture": float(np.abs(self._texture - other._texture).mean()),
-            "rows": float(np.abs(self._rows - other._rows).mean()),
         }
 
 
