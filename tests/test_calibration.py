@@ -27,7 +27,7 @@ from genie_lite.bench.calibrate import (
 from genie_lite.commands.visit import VisitOptions, meter_for, visit
 from genie_lite.conditions import Conditions, biome
 from genie_lite.engine.fake import FakeEngine
-from genie_lite.engine.protocol import EngineInfo, Frame
+from genie_lite.engine.protocol import ENGINE, EngineInfo, Frame
 from genie_lite.errors import CheckpointError
 from genie_lite.session.autopilot import Autopilot
 from genie_lite.session.calibration import METER, Calibration, Linear, read_calibration, write_calibration
@@ -172,6 +172,19 @@ def test_a_fit_for_other_weights_is_refused_and_said(
     assert meter_for(engine, tmp_path).calibration == fitted
 
 
+def test_a_fit_to_what_another_engine_dreamed_is_refused_and_said(
+    fitted: Calibration, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_calibration(replace(fitted, engine=ENGINE - 1), tmp_path / METER)
+    with pytest.raises(CheckpointError, match=rf"engine {ENGINE - 1}, and this is engine {ENGINE}.*bench meter"):
+        read_calibration(tmp_path, "abcd")
+    engine = FakeEngine((64, 36))
+    engine.info = EngineInfo("fake", checkpoint_hash="abcd")
+    meter = meter_for(engine, tmp_path)
+    assert meter.calibration is None and meter.note == "not calibrated"
+    assert "not calibrated" in capsys.readouterr().err
+
+
 def broken(change: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], bytes]:
     def encode(values: dict[str, Any]) -> bytes:
         change(values)
@@ -199,6 +212,8 @@ def broken(change: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]]
         broken(lambda values: values["alarms"]["noise"].update(signals="abc")),
         broken(lambda values: values.update(alarms=[])),
         broken(lambda values: values.update(checkpoint=7)),
+        broken(lambda values: values.update(engine="2")),
+        broken(lambda values: values.pop("engine")),
     ],
 )  # fmt: skip
 def test_a_damaged_fit_is_one_line(
@@ -214,7 +229,7 @@ def test_a_damaged_fit_is_one_line(
 def falling(seconds_to_zero: float) -> Calibration:
     """Falls with time alone."""
     time = Linear(("seconds",), (0.0,), (1e9,), (-1e9,), 0.0)
-    return Calibration("abcd", time, (-seconds_to_zero, 0.0), (0.0, 1.0), {})
+    return Calibration("abcd", ENGINE, time, (-seconds_to_zero, 0.0), (0.0, 1.0), {})
 
 
 def test_a_world_below_the_floor_ends_and_its_report_tells(tmp_path: Path) -> None:

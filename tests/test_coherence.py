@@ -9,6 +9,7 @@ from genie_lite.conditions import biome
 from genie_lite.engine.fake import FakeEngine
 from genie_lite.engine.protocol import Frame
 from genie_lite.session.coherence import CoherenceMeter
+from genie_lite.session.signals import JUDGED_EVERY, Signals
 
 Harm = Callable[[Frame, float], Frame]
 GOOD_SECONDS = 3
@@ -144,3 +145,29 @@ def test_the_summary_goes_into_a_report_and_reset_forgets() -> None:
     assert max(summary["curve"]) == summary["curve"][summary["best_second"]]
     meter.reset()
     assert meter.score == 1 and meter.curve == [] and meter.summary()["mean"] is None
+
+
+def seen(*latents: np.ndarray) -> list[dict[str, float]]:
+    """The signals of frames that have these latents."""
+    signals, frame = Signals(), FakeEngine((64, 36)).reset(biome("meadow"), 5)
+    frames = (replace(frame, latent=latent, index=JUDGED_EVERY * at) for at, latent in enumerate(latents))
+    return [found for found in (signals.update(one, None, None) for one in frames) if found is not None]
+
+
+def test_noise_is_told_from_a_busy_view_by_what_is_smooth_in_it() -> None:
+    chance = np.random.default_rng(0)
+    busy = 3 * chance.standard_normal((16, 18, 32)).astype(np.float32)
+    busy[:, :3] = np.linspace(-1, 1, 32, dtype=np.float32)  # a sky
+    noisy = np.zeros_like(busy) + 0.25 * chance.standard_normal(busy.shape).astype(np.float32)
+    view, fault = seen(busy)[0], seen(noisy)[0]
+    assert view["latent_rough"] > fault["latent_rough"] and view["grain"] < fault["grain"] - 0.5
+    assert view["noisy"] == 0 < fault["noisy"]
+
+
+def test_a_view_is_unlike_the_first_by_its_colours_or_by_its_detail() -> None:
+    chance = np.random.default_rng(0)
+    first = chance.standard_normal((16, 18, 32)).astype(np.float32)
+    blurred = np.repeat(first[:, :, ::2], 2, axis=2)
+    same, other, blur = seen(first, first, -first, blurred)[1:]
+    assert same["tone"] == same["texture"] == 0
+    assert other["tone"] > blur["tone"] > 0 and blur["texture"] > 0.1 > other["texture"]

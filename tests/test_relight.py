@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import tiny_model
+from tiny import shaken, tiny_model
 from torch import Tensor
 
 from genie_lite.actions import IDLE
 from genie_lite.conditions import biome
 from genie_lite.engine.dream import DreamEngine, EngineOptions
+from genie_lite.engine.protocol import Frame
 from genie_lite.model.checkpoint import Model
 from genie_lite.model.familiar import Familiar
 from genie_lite.model.memory import SpatialMemory
@@ -113,3 +114,20 @@ def test_snow_is_shown_and_not_dreamed_on_from(model: Model) -> None:
     np.testing.assert_array_equal(same, latent)
     brighter = flaky.astype(int) - clear
     assert brighter[40:48, 120:128].mean() > 20 and abs(brighter[100:].mean()) < 2
+
+
+def test_what_falls_is_before_every_view_that_is_drawn_and_in_no_latent() -> None:
+    def frames(model: Model) -> list[Frame]:
+        engine = DreamEngine(model, EngineOptions(Path("none"), "144p", runtime="eager", dtype="fp32", threads=1))
+        first = engine.reset(biome("snow", snowfall=1.0), 3)
+        return [first, engine.step(IDLE), engine.disturb(np.zeros((16, 18, 32), np.float32))]
+
+    snowing = shaken(tiny_model())
+    snowing.weather.snowfall.fill_(0.9)
+    snowing.weather.colours.fill_(1.0)
+    clear, falling = frames(shaken(tiny_model())), frames(snowing)
+    for one, other in zip(clear, falling, strict=True):
+        np.testing.assert_array_equal(one.latent, other.latent)
+        assert np.abs(one.image.astype(int) - other.image).max() > 0
+    np.testing.assert_array_equal(falling[2].image, falling[1].image)
+    assert falling[2].index == falling[1].index == 1

@@ -9,21 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genie_lite.engine.protocol import ENGINE
 from genie_lite.session.calibration import BOUND, Calibration, Linear
 from genie_lite.session.signals import JUDGED_PER_SECOND
 
-SCORE_SIGNALS = (
-    "young", "home", "pitch", "day", "motion", "latent_rough", "agreement_first", "brightness_change",
-    "seen_biome_lasting", "seen_weather_lasting", "saturation_change_lasting", "palette_change_lasting",
-    "contrast_change_lasting", "fine_lasting", "coarse_lasting",
-)  # fmt: skip
+SCORE_SIGNALS = ("home", "tone", "texture", "latent_rough", "agreement_first", "seen_biome_lasting", "pitch")
 """What the score of an undisturbed dream rests on."""
 
-HARM_SIGNALS = ("swapped", "strayed", "shimmer")
+HARM_SIGNALS = ("swapped", "strayed", "shimmer", "noisy")
 """What lowers it when something has disturbed the dream; near 0 where nothing has."""
 
 ALARM_SIGNALS = {
-    "noise": ("fine_jump", "middle_jump", "flicker_jump", "latent_rough_jump", "agreement_jump"),
+    "noise": ("grain", "noisy", "latent_rough_jump", "agreement_jump"),
     "actions": ("misturned", "against", "motion"),
     "conditions": ("swapped", "seen_hour_jump", "seen_biome_jump", "brightness_jump", "palette_change"),
 }
@@ -32,7 +29,7 @@ ALARM_SIGNALS = {
 OWN_WORD = ("misturned", "against", "swapped")
 """Those of them that rest on the engine's own word for where it went and what it was asked for."""
 
-RIDGE = 400.0
+RIDGE = 200.0
 """Strength of the pull towards small weights, in rows: a minute of dream is 240 of them, all of one world."""
 
 FOLDS = 10
@@ -67,16 +64,25 @@ def fit(courses: Sequence[Course], checkpoint: str) -> Calibration:
         [c.score for world in sorted({c.world for c in courses}) for c in courses if c.world == world]
     )
     levels, scores = rising(estimated, true)
-    return Calibration(checkpoint, score, levels, scores, fit_alarms(courses))
+    return Calibration(checkpoint, ENGINE, score, levels, scores, fit_alarms(courses))
 
 
 def fit_score(courses: Sequence[Course]) -> Linear:
-    """Ridge regression of the true score on the signals: first of the clean courses, then of what harm takes away."""
+    """Ridge regression of the true score on the signals: first of the clean courses, then of what harm takes away.
+
+    A course counts as the root of its length: a long one tells more than a short one, but all of one world.
+    """
     clean = [course for course in courses if course.harm is None]
     rows, true = _rows(clean)
+    counts = np.concatenate([np.full(len(course.score), 1 / np.sqrt(len(course.score))) for course in clean])
+    counts /= counts.mean()
     mean, scale = _moments(rows, SCORE_SIGNALS)
-    bias = float(true.mean())
-    weights = _ridge(_matrix(rows, SCORE_SIGNALS, mean, scale), true - bias, RIDGE)
+    x = _matrix(rows, SCORE_SIGNALS, mean, scale)
+    middle: Array = np.average(x, 0, counts)
+    bias = float(np.average(true, weights=counts))
+    root = np.sqrt(counts)
+    weights = _ridge((x - middle) * root[:, None], (true - bias) * root, RIDGE)
+    bias -= float(middle @ weights)
     rows, true = _rows(courses)
     left: Array = true - bias - _matrix(rows, SCORE_SIGNALS, mean, scale) @ weights
     none = np.zeros(len(HARM_SIGNALS))
@@ -84,8 +90,8 @@ def fit_score(courses: Sequence[Course]) -> Linear:
     harm: Array = np.sqrt(squares.mean(0)).clip(min=0.02)
     lost = _ridge(_matrix(rows, HARM_SIGNALS, none, harm), left, RIDGE / 10).clip(max=0)
     parts = ((mean, none), (scale, harm), (weights, lost))
-    middle, spread, all_weights = (tuple(float(v) for part in kind for v in part) for kind in parts)
-    return Linear(SCORE_SIGNALS + HARM_SIGNALS, middle, spread, all_weights, bias)
+    means, scales, all_weights = (tuple(float(v) for part in kind for v in part) for kind in parts)
+    return Linear(SCORE_SIGNALS + HARM_SIGNALS, means, scales, all_weights, bias)
 
 
 def _rows(courses: Sequence[Course]) -> tuple[list[dict[str, float]], Array]:

@@ -60,6 +60,7 @@ def main(options: Options) -> int:
     """Dreams, fits, tests, and leaves meter.json beside the weights. Raises GenieLiteError."""
     from genie_lite.bench import calibrate
     from genie_lite.bench.coherence import progress_bar
+    from genie_lite.engine.protocol import ENGINE
     from genie_lite.engine.shipped import find_checkpoint, find_judge, weights_hash
     from genie_lite.model.judge import load_judge
     from genie_lite.recording.report import prepare_folder
@@ -67,7 +68,7 @@ def main(options: Options) -> int:
 
     folder = find_checkpoint(None if options.checkpoint else options.world, options.checkpoint)
     judge, checkpoint = load_judge(find_judge(folder, options.world)), weights_hash(folder)
-    out = prepare_folder(options.out / checkpoint)
+    out = prepare_folder(options.out / f"{checkpoint}-{ENGINE}")
     with progress_bar() as bar:
         courses = gather(options, folder, out, judge.distance, lambda items, name: bar.track(items, description=name))
     if len({course.world for course in courses}) < LEAST:

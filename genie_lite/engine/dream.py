@@ -193,11 +193,8 @@ class DreamEngine:
             with watch.stage("dynamics"):
                 self._latent = self._settle(self._dream(act, motion, pose, hint), hint, shown, pose, motion)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
-            with watch.stage("decode"):
-                self._thumb = self._thumbnail_of(self._latent, pose)
-                image = self._painted(self._latent, self._thumb, self._row, pose, self._index)
         self._pose, self._hint = pose, hint if self._options.memory else None
-        return self._frame(image, self._hint, watch)
+        return self._drawn(watch)
 
     def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
         """Changes what the world is like from the next step on; with `everywhere` the view is drawn anew, and all
@@ -211,16 +208,13 @@ class DreamEngine:
     def sketch(self, start: Start, seed: int) -> Iterator[NDArray[np.uint8]]:
         """The first frame after every denoising step at 256x144, and at last as `reset` would draw it."""
         if isinstance(start, Conditions):
-            row = _row(start)
-            for latent in self._model.first_frame.draw(seeded_noise(seed, 0), row):
+            for latent in self._model.first_frame.draw(seeded_noise(seed, 0), _row(start)):
                 yield self._painters.paint(latent, "144p")
         else:
             latent = self._encode(as_frame(start)[None])
-            row = _row(self._read_conditions(latent))
-        pose = torch.zeros(1, 5, dtype=torch.float64)
-        with torch.inference_mode():
-            thumb = self._thumbnail_of(latent, pose)
-        yield self._painted(latent, thumb, row, pose, 0)
+        here = torch.zeros(1, 5, dtype=torch.float64)
+        row = _row(start if isinstance(start, Conditions) else self._read_conditions(latent))
+        yield self._paint(latent, self._thumbnail_of(latent, here), row, here, 0)
 
     def look(self, picture: NDArray[np.uint8]) -> Look:
         """What the conditions head reads off it, and how far its latent lies from the examples. Raises ImageError."""
@@ -243,13 +237,10 @@ class DreamEngine:
 
     def disturb(self, noise: NDArray[np.float32]) -> Frame:
         """Adds noise, float32 (16, 18, 32), to the last latent and draws it again: a fault, to see what notices it."""
-        watch = Stopwatch()
-        with torch.inference_mode(), watch.stage("decode"):
+        with torch.inference_mode():
             self._latent = self._latent + torch.from_numpy(noise)
             self._context = torch.cat([self._context[:, :-LATENT_CHANNELS], self._latent], 1)
-            self._thumb = self._thumbnail_of(self._latent, self._pose)
-            image = self._painted(self._latent, self._thumb, self._row, self._pose, self._index)
-        return self._frame(image, self._hint, watch)
+        return self._drawn(Stopwatch())
 
     def _compile(self, module: nn.Module, *examples: Tensor) -> Network:
         return compile_network(module, examples, self._runtime, self._dtype, self._threads)
@@ -266,16 +257,7 @@ class DreamEngine:
         self._prior, self._hint, self._began = None, None, self._index
         imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
         self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed)
-        watch = Stopwatch()
-        with watch.stage("decode"):
-            self._thumb = self._thumbnail_of(self._latent, pose)
-            image = self._painted(self._latent, self._thumb, self._row, pose, self._index)
-        return self._frame(image, self._hint, watch)
-
-    def _painted(self, latent: Tensor, thumb: Tensor, row: Tensor, pose: Tensor, index: int) -> NDArray[np.uint8]:
-        """The picture of a latent, with what falls in front of it under conditions 1 18."""
-        with torch.inference_mode():
-            return self._painters.paint(self._light.in_weather(latent, thumb, row, pose, index), self._quality)
+        return self._drawn(Stopwatch())
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
         """Frames, uint8 (N, 144, 256, 3), as latents N 16 18 32."""
@@ -379,9 +361,17 @@ class DreamEngine:
         settled = self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began, moved)
         return self._recalled.over(settled, shown, self._index - self._began) if shown else settled
 
-    def _frame(self, image: NDArray[np.uint8], hint: Tensor | None, watch: Stopwatch) -> Frame:
+    def _paint(self, latent: Tensor, thumb: Tensor, conditions: Tensor, pose: Tensor, index: int) -> NDArray[np.uint8]:
+        """The picture of a latent, behind what falls from the sky."""
+        return self._painters.paint(self._light.in_weather(latent, thumb, conditions, pose, index), self._quality)
+
+    @torch.inference_mode()
+    def _drawn(self, watch: Stopwatch) -> Frame:
+        """The last latent as a frame."""
         assert self._conditions is not None
         with watch.stage("decode"):
+            self._thumb = self._thumbnail_of(self._latent, self._pose)
+            image = self._paint(self._latent, self._thumb, self._row, self._pose, self._index)
             seen = None if self._index % SEEN_EVERY else self._read_conditions(self._latent)
         return Frame(
             image=image,
@@ -390,7 +380,7 @@ class DreamEngine:
             conditions=self._conditions,
             latent=self._latent[0].numpy(),
             thumbnail=self._thumb[0].numpy(),
-            hint=None if hint is None else hint[0, 4:].numpy(),
+            hint=None if self._hint is None else self._hint[0, 4:].numpy(),
             timings=watch.milliseconds,
             seen=seen,
         )

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from genie_lite.engine.protocol import ENGINE
 from genie_lite.errors import CheckpointError, OutputError
 
 METER = "meter.json"
-FORMAT = "genie_lite meter 1"
+FORMAT = "genie_lite meter 2"
 LARGEST = 1 << 20
 """Bytes; no stored fit is larger."""
 
@@ -47,11 +48,12 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A fitted meter. checkpoint: the hash of the weights it is for. score: its sum goes through the rising curve from
-    `levels` to `scores`. alarms: by kind of disturbance, a sum above 0 says that it has just begun. quality: what the
-    fit reached on worlds that it was not fitted on."""
+    """A fitted meter. checkpoint: the hash of the weights it is for; engine: the ENGINE that dreamed from them. score:
+    its sum goes through the rising curve from `levels` to `scores`. alarms: by kind of disturbance, a sum above 0 says
+    that it has just begun. quality: what the fit reached on worlds that it was not fitted on."""
 
     checkpoint: str
+    engine: int
     score: Linear
     levels: tuple[float, ...]
     scores: tuple[float, ...]
@@ -72,7 +74,7 @@ def read_calibration(folder: Path, checkpoint: str | None) -> Calibration | None
     """The fit beside the weights in `folder`, None if there is none.
 
     checkpoint: the hash of the weights that play. Raises CheckpointError for a file that is damaged, or was made for
-    other weights.
+    other weights, or for what another engine dreams from these.
     """
     path = folder / METER
     try:
@@ -89,6 +91,11 @@ def read_calibration(folder: Path, checkpoint: str | None) -> Calibration | None
     if found.checkpoint != checkpoint:
         raise CheckpointError(
             f"{path} was fitted for other weights ({found.checkpoint}, and these are {checkpoint}); "
+            "fit it anew: genie-lite bench meter"
+        )
+    if found.engine != ENGINE:
+        raise CheckpointError(
+            f"{path} was fitted to other dreams (engine {found.engine}, and this is engine {ENGINE}); "
             "fit it anew: genie-lite bench meter"
         )
     return found
@@ -110,11 +117,13 @@ def _calibration(data: bytes) -> Calibration:
     values = json.loads(data.decode("utf-8"))
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
         raise ValueError(f"its format is not {FORMAT!r}")
-    names = {"checkpoint", "score", "levels", "scores", "alarms", "quality"}
+    names = {"checkpoint", "engine", "score", "levels", "scores", "alarms", "quality"}
     if set(values) != names:
         raise ValueError(f"entries {sorted(set(values) ^ names)} are unknown or missing")
     if not isinstance(values["checkpoint"], str):
         raise ValueError("checkpoint is no text")
+    if type(values["engine"]) is not int:
+        raise ValueError("engine is no whole number")
     if not isinstance(values["quality"], dict) or not isinstance(values["alarms"], dict):
         raise ValueError("quality or alarms are no objects")
     levels, scores = _numbers(values["levels"]), _numbers(values["scores"])
@@ -123,7 +132,8 @@ def _calibration(data: bytes) -> Calibration:
     if not 0 <= scores[0] <= scores[-1] <= 1:
         raise ValueError("scores are outside 0 to 1")
     alarms = {name: _linear(alarm) for name, alarm in values["alarms"].items()}
-    return Calibration(values["checkpoint"], _linear(values["score"]), levels, scores, alarms, values["quality"])
+    score = _linear(values["score"])
+    return Calibration(values["checkpoint"], values["engine"], score, levels, scores, alarms, values["quality"])
 
 
 def _linear(values: Any) -> Linear:
