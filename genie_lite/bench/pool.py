@@ -4,8 +4,6 @@ cores are done sooner than one world on both."""
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +15,7 @@ from typing import Any, Protocol
 from genie_lite.bench.plan import Tick
 from genie_lite.bench.subject import NO_MEMORY, Dream
 from genie_lite.bench.world import Instruments, measure_world
+from genie_lite.data.workers import set_up_worker
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import GenieLiteError
 from genie_lite.model.checkpoint import load_model
@@ -102,9 +101,7 @@ _worker: dict[str, Any] = {}
 
 
 def _set_up_worker(job: Job, drawn: Any, measure: Measure) -> None:
-    """One core for Mesa's software renderer, since the workers are the parallelism; Ctrl-C ends them at once."""
-    os.environ.setdefault("LP_NUM_THREADS", "0")
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    set_up_worker()
     _worker.update(job=job, drawn=drawn, measure=measure)
 
 

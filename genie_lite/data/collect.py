@@ -5,7 +5,6 @@ Nothing heavy is imported before work begins, so that the command line can descr
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -167,9 +166,12 @@ def _with_processes(options: Options, seeds: list[int]) -> Iterator[tuple[int, O
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from concurrent.futures.process import BrokenProcessPool
 
+    from genie_lite.data.workers import set_up_worker
+
     # spawn: a forked OpenGL context does not work
     context, workers = multiprocessing.get_context("spawn"), min(options.workers, len(seeds))
-    pool = ProcessPoolExecutor(workers, context, initializer=_set_up_worker)
+    # At Ctrl-C they finish their episodes.
+    pool = ProcessPoolExecutor(workers, context, initializer=set_up_worker, initargs=(signal.SIG_IGN,))
     try:
         jobs = {pool.submit(_attempt_in_worker, options, seed): seed for seed in seeds}
         for job in as_completed(jobs):
@@ -181,12 +183,6 @@ def _with_processes(options: Options, seeds: list[int]) -> Iterator[tuple[int, O
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _set_up_worker() -> None:
-    """One core for Mesa's software renderer, since the workers are the parallelism; Ctrl-C lets an episode finish."""
-    os.environ.setdefault("LP_NUM_THREADS", "0")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @cache
