@@ -31,32 +31,10 @@ BANDS = ("fine", "middle", "coarse")
 RECENT = 2 * JUDGED_PER_SECOND
 """Judged frames that say what is usual now."""
 
-CHANGING = (
-    "fine",
-    "middle",
-    "coarse",
-    "contrast",
-    "brightness",
-    "saturation",
-    "latent",
-    "latent_rough",
-    "agreement",
-    "flicker",
-)
+CHANGING = ("fine", "middle", "coarse", "brightness", "latent", "agreement")
 """Signals that are compared with those of the first two seconds."""
 
-JUMPY = (
-    "fine",
-    "middle",
-    "agreement",
-    "flicker",
-    "latent",
-    "latent_rough",
-    "seen_biome",
-    "seen_hour",
-    "brightness",
-    "motion",
-)
+JUMPY = ("agreement", "latent_rough", "seen_biome", "seen_hour", "brightness")
 """Signals whose sudden rise or fall says that something happened."""
 
 
@@ -97,11 +75,9 @@ class Signals:
         self._last: Frame | None = None
         self._home: Pose | None = None
         self._meant: NDArray[np.float32] | None = None
-        self._walked = self._turned = 0.0
         self._strayed = np.zeros(2)
         self._astray = self._against = self._misturned = 0.0
         self._swapped = 0.0
-        self._unknown: list[float] = []
         self._recent: dict[str, deque[float]] = {}
         self._reference: dict[str, list[float]] = {}
         self._means: dict[str, float] = {}
@@ -121,10 +97,8 @@ class Signals:
         self._notice_event((asked or frame.conditions).to_array(), frame.conditions.to_array())
         if frame.index % JUDGED_EVERY:
             return None
-        found = self._path(frame) | self._picture(frame, last, action) | self._memory(frame) | self._latent(frame)
+        found = self._path(frame) | self._picture(frame, last, action) | _memory(frame) | self._latent(frame)
         found |= self._seen(frame, asked or frame.conditions)
-        # By night there is less to see, and so less to get wrong.
-        found["day"] = -math.cos((asked or frame.conditions).hour / 24 * 2 * math.pi)
         found |= self._changes(found) | self._jumps(found)
         found |= self._lasting(found)
         self._misturned = 0.0
@@ -144,8 +118,6 @@ class Signals:
         """How far the eye went, and how much of it was not asked for."""
         self._seconds += 1 / STEPS_PER_SECOND
         step = np.array([now.x - before.x, now.y - before.y])
-        self._walked += float(np.hypot(*step))
-        self._turned += abs(now.yaw - before.yaw) + abs(now.pitch - before.pitch)
         if action is None:
             return
         meant = before.rotated(action)
@@ -164,7 +136,7 @@ class Signals:
         return {
             "time": math.log1p(self._seconds), "seconds": self._seconds,
             "home": _overlap(self._home or frame.pose, frame.pose),
-            "walked": math.log1p(self._walked), "turned": math.log1p(self._turned), "pitch": abs(frame.pose.pitch),
+            "pitch": abs(frame.pose.pitch),
             "strayed": 1 - math.exp(-float(np.abs(self._strayed).sum()) / STRAYED_TURN - self._astray / STRAYED_WAY),
             "against": self._against, "misturned": self._misturned, "swapped": self._swapped,
         }  # fmt: skip
@@ -175,8 +147,6 @@ class Signals:
         found = _bands(luma)
         found["palette_change"] = self._palette(colours)
         found["brightness"] = float(luma.mean())
-        found["contrast"] = float(luma.std())
-        found["saturation"] = float((colours.max(0) - colours.min(0)).mean())
         if last is not None and last.thumbnail is not None and frame.thumbnail is not None:
             found |= self._motion(_luma(_colours(last)), luma, last.pose, frame.pose, action)
         return found
@@ -204,18 +174,6 @@ class Signals:
             "shimmer": max(0.0, flicker - STEADY),
         }
 
-    def _memory(self, frame: Frame) -> dict[str, float]:
-        if frame.hint is None or frame.thumbnail is None:
-            self._unknown.append(1.0)
-            return {"known": 0.0, "unknown": sum(self._unknown) / len(self._unknown)}
-        known = frame.hint[3] > 0.5
-        self._unknown.append(1 - float(known.mean()))
-        found = {"known": float(known.mean()), "unknown": sum(self._unknown) / len(self._unknown)}
-        if known.mean() >= 0.05:
-            error = np.abs(frame.thumbnail[:3] - frame.hint[:3]).sum(0)
-            found["agreement"] = math.log(float(error[known].mean()) / 6 + 3e-3)
-        return found
-
     def _latent(self, frame: Frame) -> dict[str, float]:
         if frame.latent is None:
             return {}
@@ -230,7 +188,6 @@ class Signals:
         return {
             "seen_biome": float(np.abs(seen[:8] - wanted[:8]).sum() / 2),
             "seen_hour": float(np.linalg.norm(seen[8:10] - wanted[8:10]) / 2),
-            "seen_weather": float(np.abs(seen[10:] - wanted[10:]).mean()),
         }
 
     def _changes(self, found: dict[str, float]) -> dict[str, float]:
@@ -268,6 +225,17 @@ def _overlap(one: Pose, other: Pose) -> float:
     aside = abs((other.yaw - one.yaw + math.pi) % (2 * math.pi) - math.pi)
     shared = max(0.0, 1 - aside / FIELD) * max(0.0, 1 - abs(other.pitch - one.pitch) / FIELD)
     return shared * math.exp(-math.hypot(other.x - one.x, other.y - one.y) / NEARBY)
+
+
+def _memory(frame: Frame) -> dict[str, float]:
+    """How well what was drawn agrees with what memory shows of the view, if that is something."""
+    if frame.hint is None or frame.thumbnail is None:
+        return {}
+    known = frame.hint[3] > 0.5
+    if known.mean() < 0.05:
+        return {}
+    error = np.abs(frame.thumbnail[:3] - frame.hint[:3]).sum(0)
+    return {"agreement": math.log(float(error[known].mean()) / 6 + 3e-3)}
 
 
 class Likeness:
