@@ -64,3 +64,8 @@ class Pose:
 def log_depth(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     """Metres to [0, 1]: 0 at NEAR, 1 at FAR, logarithmic between."""
     return (np.log(np.clip(depth, NEAR, FAR) / NEAR) / math.log(FAR / NEAR)).astype(np.float32)
+
+
+def metres(log_depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The inverse: log-depth in [0, 1] -> depth in metres."""
+    return (NEAR * np.exp(log_depth * math.log(FAR / NEAR))).astype(np.float32)

@@ -270,13 +270,12 @@ def test_what_the_eye_may_see_next_is_imagined_and_remembered(make: MakeEngine) 
     assert sorted(known()) == sorted([(0, 0.0), *((0, round(angle, 2)) for angle in AROUND)])
     # Two metres a step, and then none.
     engine._motion = lambda *inputs: torch.tensor([[12.0, 0.0, 0.0]])
-    for _ in range(5):
-        frame = engine.step(Action(forward=1))
+    way = [engine.step(Action(forward=1)).pose.y for _ in range(5)]
     engine._motion = lambda *inputs: torch.zeros(1, 3)
     for _ in range(4 * (STEPS + 2)):
         engine.step(IDLE)
-    way = frame.pose.y
-    assert any(way < y <= way + AHEAD + 1 and yaw == 0 for y, yaw in known())
+    ahead = {view for view in known() if view[0] > way[-1]}
+    assert ahead and ahead <= {(round(y + AHEAD), 0.0) for y in [0.0, *way]}
     views = memory.views[memory.worth > 0]
     assert len(views.flatten(1).unique(dim=0)) == len(views)
 

@@ -9,7 +9,7 @@ import random
 import numpy as np
 
 from genie_lite.actions import STEPS_PER_SECOND, Action
-from genie_lite.camera import FAR, NEAR, Pose
+from genie_lite.camera import Pose, metres
 from genie_lite.engine.protocol import Frame
 
 MODES = {
@@ -81,8 +81,7 @@ def _swerve(frame: Frame) -> float:
     """The turn, -1 to 1, away from what is near ahead, to the side where there is less of it."""
     if frame.thumbnail is None:
         return 0.0
-    metres = NEAR * np.exp(frame.thumbnail[3, ROWS, AHEAD] * math.log(FAR / NEAR))
-    near = (1 - np.quantile(metres, 0.3, axis=0) / CLEAR).clip(0, 1)
+    near = (1 - np.quantile(metres(frame.thumbnail[3, ROWS, AHEAD]), 0.3, axis=0) / CLEAR).clip(0, 1)
     left, right = (float(side.mean()) for side in np.split(near, 2))
     return math.copysign(min(1.0, SWERVE * (left + right) / 2), left - right)
 
