@@ -8,7 +8,7 @@ from torch import Tensor
 
 from genie_lite.conditions import BIOMES, biome
 from genie_lite.model.candidates import blurred
-from genie_lite.model.first_frame import STEPS, FirstFrame, FirstFrameConfig
+from genie_lite.model.first_frame import LATENT_STEP, STEPS, FirstFrame, FirstFrameConfig
 from genie_lite.model.imagination import AHEAD, AROUND, ASIDE, Imagination
 from genie_lite.model.memory import SpatialMemory
 from genie_lite.model.prior import GROWN, STRENGTH, UNKNOWN, YOUNG, Prior
@@ -26,19 +26,23 @@ def plain(value: float) -> Tensor:
     return latent
 
 
+def flat(count: int, log_depth: float = 0.6) -> Tensor:
+    return torch.full((count, 72, 128), log_depth)
+
+
 @pytest.fixture
 def module() -> FirstFrame:
     """Knows one example for every biome: the number of the biome, from -1 to 0.75."""
     made = FirstFrame(FirstFrameConfig(examples=len(BIOMES)))
     examples = torch.stack([plain(index / 4 - 1) for index in range(len(BIOMES))])
-    made.fit(examples, torch.cat([asked(name) for name in BIOMES]))
+    made.fit(examples, flat(len(BIOMES)), torch.cat([asked(name) for name in BIOMES]))
     return made
 
 
 def test_a_biome_is_drawn_as_its_example_shows_it(module: FirstFrame) -> None:
     for index, name in enumerate(BIOMES):
-        drawn = module(seeded_noise(3, 0), asked(name))[0]
-        assert (drawn - plain(index / 4 - 1)).abs().mean() < 0.1
+        drawn, _ = module(seeded_noise(3, 0), asked(name))
+        assert (drawn[0] - plain(index / 4 - 1)).abs().mean() < 0.1
 
 
 def test_parts_of_different_examples_make_a_place_that_none_of_them_shows() -> None:
@@ -46,16 +50,28 @@ def test_parts_of_different_examples_make_a_place_that_none_of_them_shows() -> N
     made = FirstFrame(FirstFrameConfig(examples=64))
     # Columns of a wide window agree, so that parts fit each other anywhere.
     examples = torch.randn(64, 16, 1, 1) * torch.ones(64, 16, 18, 32) + 0.1 * torch.randn(64, 16, 18, 32)
-    made.fit(examples, asked("meadow").expand(64, -1))
+    made.fit(examples, flat(64), asked("meadow").expand(64, -1))
     drawn = [made(seeded_noise(seed, 0), asked("meadow"))[0] for seed in (1, 2)]
     assert (drawn[0] - drawn[1]).abs().mean() > 0.2, "another seed is another place"
     assert torch.equal(drawn[0], made(seeded_noise(1, 0), asked("meadow"))[0])
 
 
+def test_a_view_is_as_far_away_as_the_examples_that_it_is_drawn_from() -> None:
+    made = FirstFrame(FirstFrameConfig(examples=2))
+    near, far = (0.2 + 0.1 * torch.rand(72, 128) + level for level in (0.0, 0.5))
+    made.fit(
+        torch.stack([plain(1.0), plain(-1.0)]), torch.stack([near, far]), torch.cat([asked("snow"), asked("alien")])
+    )
+    for name, expected in (("snow", near), ("alien", far)):
+        _, depth = made(seeded_noise(1, 0), asked(name))
+        assert (depth[0, 0, :, 40:88] - expected[:, 40:88]).abs().mean() < 0.05
+
+
 def test_fewer_examples_than_room_are_kept_over_again() -> None:
     made = FirstFrame(FirstFrameConfig(examples=5))
-    made.fit(torch.stack([plain(1.0), plain(-1.0)]), torch.cat([asked("snow"), asked("desert")]))
-    assert [float(example[0, 0, 0]) for example in made.examples] == [1.0, -1.0, 1.0, -1.0, 1.0]
+    made.fit(torch.stack([plain(1.0), plain(-1.0)]), flat(2), torch.cat([asked("snow"), asked("desert")]))
+    kept = [float(example[0, 0, 0]) for example in made.examples]
+    assert kept == pytest.approx([1.0, -1.0, 1.0, -1.0, 1.0], abs=LATENT_STEP / 2)
 
 
 def test_blurring_keeps_what_is_even_to_the_very_border() -> None:
@@ -100,20 +116,21 @@ def test_examples_follow_the_gaze(module: FirstFrame) -> None:
 
 def test_a_drawing_keeps_to_what_is_seen() -> None:
     made = FirstFrame(FirstFrameConfig(examples=8))
-    made.fit(torch.stack([plain(index / 4 - 1) for index in range(8)]), asked("meadow").expand(8, -1))
+    made.fit(torch.stack([plain(index / 4 - 1) for index in range(8)]), flat(8), asked("meadow").expand(8, -1))
     until = torch.zeros(18, 32)
     until[:, :16] = 0.5
     for value in (-1.0, 0.75):
         seen = plain(value)[None] + 0.1 * seeded_noise(9, 9)
-        *_, drawn = made.draw(seeded_noise(5, 0), asked("meadow"), (seen, until))
+        *_, (drawn, _) = made.draw(seeded_noise(5, 0), asked("meadow"), (seen, until))
         assert (drawn[0] - plain(value))[:, :, :16].abs().mean() < 0.3
-    *_, free = made.draw(seeded_noise(5, 0), asked("meadow"))
+    *_, (free, _) = made.draw(seeded_noise(5, 0), asked("meadow"))
     assert (drawn - free)[..., :16].abs().mean() > 0.3
 
 
 def test_every_step_of_a_drawing_can_be_taken_by_itself(module: FirstFrame) -> None:
     steps = list(module.draw(seeded_noise(4, 0), asked("marsh")))
-    assert len(steps) == STEPS and torch.equal(steps[-1], module(seeded_noise(4, 0), asked("marsh")))
+    whole = module(seeded_noise(4, 0), asked("marsh"))
+    assert len(steps) == STEPS and all(torch.equal(*both) for both in zip(steps[-1], whole, strict=True))
 
 
 class Paper:
@@ -138,8 +155,8 @@ class Paper:
             view = self.imagination.step(self.memory, last, at, moving, asked("meadow"), noise)
             if view:
                 assert view[0].shape == (1, 16, 18, 32)
-                found.append(view[1])
-                self.store(view[1])
+                found.append(view[2])
+                self.store(view[2])
         return found
 
 
@@ -176,7 +193,7 @@ def test_a_new_world_is_drawn_in_every_direction_that_is_not_known(module: First
     def draw_all() -> list[float]:
         angles = []
         around = paper.imagination.around(paper.memory, last, here, asked("meadow"), lambda n: seeded_noise(2, n))
-        for latent, pose in around:
+        for latent, _, pose in around:
             assert latent.shape == (1, 16, 18, 32) and bool(latent.isfinite().all())
             angles.append(float(pose[0, 3]))
             paper.store(pose)

@@ -24,11 +24,12 @@ from genie_lite.actions import Action
 from genie_lite.conditions import biome
 from genie_lite.data.collect import Options as CollectOptions
 from genie_lite.data.collect import collect
+from genie_lite.data.episodes import read_episode, write_episode
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import DataError, OutputError, UsageError
 from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
 from genie_lite.model.egomotion import MIRRORED
-from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
+from genie_lite.model.first_frame import DEPTH_STEP, LATENT_STEP, FirstFrame, FirstFrameConfig
 from genie_lite.model.judge import KEYS, JudgeNet, load_judge
 from genie_lite.model.layers import to_unit
 from genie_lite.model.weather import Weather
@@ -135,35 +136,44 @@ def test_motions_loss_falls(model: Model, latents: LatentSet, tmp_path: Path) ->
     assert mean_loss(part) < 0.7 * before
 
 
-def looking_up_in_the_open(model: Model, latents: LatentSet) -> Tensor:
-    """The poses, none of them level; the model then sees everything as far away."""
-    bias = model.autoencoder.thumbnail.out.bias
-    assert bias is not None
-    bias.data[-16:] = 1.0  # far away everywhere
+def looking_up(latents: LatentSet) -> Tensor:
+    """The poses, none of them level."""
     poses = latents.poses.clone()
     poses[:, 4] = 0.5
     return poses
 
 
-def test_the_first_frame_keeps_only_level_open_views(model: Model, latents: LatentSet) -> None:
-    poses = looking_up_in_the_open(model, latents)
-    poses[8, 4] = poses[16, 4] = 0.05
-    found = fit_first_frame(model.first_frame, replace(latents, poses=poses), model.autoencoder)
+def test_the_first_frame_keeps_only_level_open_views_and_their_depth(
+    model: Model, latents: LatentSet, data: Path, tmp_path: Path
+) -> None:
+    poses, files = looking_up(latents), episode_paths(data, "train")
+    poses[[8, 16, 24], 4] = 0.02
+    episode = read_episode(files[0])
+    depth = episode.depth.copy()
+    depth[8], depth[16] = 0.9, 0.6
+    depth[24] = 0.2  # a wall before one's nose
+    write_episode(tmp_path / "walled.safetensors", replace(episode, depth=depth))
+    files[0] = tmp_path / "walled.safetensors"
+    found = fit_first_frame(model.first_frame, replace(latents, poses=poses), files)
     assert found == {"views": 2, "kept": 8}
-    kept = {tuple(example.flatten()[:4].tolist()) for example in model.first_frame.examples}
-    assert kept == {tuple(latents.latents[row].float().flatten()[:4].tolist()) for row in (8, 16)}
+    kept = model.first_frame.examples[[0, -1]]
+    torch.testing.assert_close(kept, latents.latents[[8, 16]].float(), atol=LATENT_STEP, rtol=0)
+    assert [float(depth.float().mean()) / 255 for depth in model.first_frame.depths[[0, -1]]] == pytest.approx(
+        [0.9, 0.6], abs=DEPTH_STEP
+    )
     poses[:, 4] = 0.5
     with pytest.raises(DataError, match="collect more"):
-        fit_first_frame(model.first_frame, replace(latents, poses=poses), model.autoencoder)
+        fit_first_frame(model.first_frame, replace(latents, poses=poses), files)
 
 
-def test_the_first_frame_prefers_places_with_several_views(model: Model, latents: LatentSet) -> None:
-    poses = looking_up_in_the_open(model, latents)
-    many = [STEPS_PER_EPISODE + 8 * k for k in range(4)]
+def test_the_first_frame_prefers_places_with_several_views(latents: LatentSet, data: Path) -> None:
+    poses = looking_up(latents)
+    many = [STEPS_PER_EPISODE + 8 * k for k in range(3)]
     poses[[0, *many], 4] = 0.0
-    module = FirstFrame(FirstFrameConfig(examples=4))
-    assert fit_first_frame(module, replace(latents, poses=poses), model.autoencoder) == {"views": 5, "kept": 4}
-    torch.testing.assert_close(module.examples, latents.latents[many].float())
+    module = FirstFrame(FirstFrameConfig(examples=3))
+    found = fit_first_frame(module, replace(latents, poses=poses), episode_paths(data, "train"))
+    assert found == {"views": 4, "kept": 3}
+    torch.testing.assert_close(module.examples, latents.latents[many].float(), atol=LATENT_STEP, rtol=0)
 
 
 def test_the_dynamics_learns_a_world_that_flips_each_frame(model: Model, latents: LatentSet, tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ def tiny_model(seed: int = 0) -> Model:
 
 
 def with_examples(model: Model) -> Model:
-    """Gives the first frame an example, of noise, for every biome."""
+    """Gives the first frame an example, of noise at some distance, for every biome."""
     asked = torch.stack([torch.from_numpy(biome(name).to_array()) for name in BIOMES])
-    model.first_frame.fit(torch.randn(len(asked), 16, 18, 32), asked)
+    model.first_frame.fit(torch.randn(len(asked), 16, 18, 32), torch.full((len(asked), 72, 128), 0.6), asked)
     return model
 
 

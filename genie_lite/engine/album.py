@@ -29,7 +29,8 @@ GUESSED, GUESSED_LATER = 0.25, 0.8
 instead of covering it. Later, where little that was seen is left, it is what there is to see."""
 
 FAITHFUL = 72
-"""Frames for which a dream with a true past trusts it so little; after twice as many it trusts it as far as ever."""
+"""Frames for which a dream with a true past trusts it so little, and one without memory not at all; after twice as many
+both trust it as far as ever."""
 
 FADE = 12
 """Frames that a view takes to come over the dream when the eye gets to where it shows most."""
@@ -45,31 +46,40 @@ IMAGINED, AROUND = 2**40, 2**41
 class Album:
     """A SpatialMemory of one world, filled in turns, with the whole pictures beside the thumbnails.
 
-    thumbnail makes of a latent (1 16 18 32) seen from a pose (1 5) its thumbnail (1 4 72 128). Poses are float64.
+    thumbnail makes of a latent (1 16 18 32) seen from a pose (1 5) its thumbnail (1 4 72 128). Poses are float64. One
+    that does not remember holds nothing that was seen, and of what was imagined the last view alone.
     """
 
     def __init__(
-        self, recall: Recall, imagination: Imagination, thumbnail: Callable[[Tensor, Tensor], Tensor], seed: int
+        self,
+        recall: Recall,
+        imagination: Imagination,
+        thumbnail: Callable[[Tensor, Tensor], Tensor],
+        seed: int,
+        remembers: bool = True,
     ) -> None:
-        self.memory = SpatialMemory(1, SLOTS, torch.device("cpu"))
+        self._remembers, self._slots = remembers, SLOTS if remembers else 1
+        self.memory = SpatialMemory(1, self._slots, torch.device("cpu"))
         self._recall, self._thumbnail, self._seed = recall, thumbnail, seed
         self._imagination, self._settled_from = imagination, 0
         # Filled, so that all of it is taken at once and play needs no more memory as it goes on.
-        self._pictures = torch.full((SLOTS, 3, FRAME_HEIGHT, FRAME_WIDTH), 127, dtype=torch.uint8)
+        self._pictures = torch.full((self._slots, 3, FRAME_HEIGHT, FRAME_WIDTH), 127, dtype=torch.uint8)
         self._kept = 0
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
-        self._shown = torch.zeros(SLOTS)
+        self._shown = torch.zeros(self._slots)
         self._has_true_past = False
 
     def remember(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, index: int, age: int) -> None:
         """Keeps the newest frame, of this index in a dream of so many frames, if it shows something new or is the one
         that the dream begins with."""
-        if index >= self._settled_from and (self._is_new(pose) or age == 0):
+        if self._remembers and index >= self._settled_from and (self._is_new(pose) or age == 0):
             self._keep(latent, thumbnail, pose, 1.0 if age <= 1 else DREAMED)
 
     def remember_true(self, encode: Callable[[list[int]], Tensor], path: Tensor) -> None:
         """Keeps what play would have kept of true frames on their path (T 1 5); encode gives the latents of some."""
         self._has_true_past = True
+        if not self._remembers:
+            return
         kept = [index for index, pose in enumerate(path) if self._is_new(pose)]
         for latent, index in zip(encode(kept) if kept else (), kept, strict=True):
             self._keep(latent[None], self._thumbnail(latent[None], path[index]), path[index], 1.0)
@@ -77,6 +87,8 @@ class Album:
     def look_around(self, thumbnail: Tensor, pose: Tensor, conditions: Tensor) -> None:
         """Draws what lies in every other direction than that of a world's first view, so that there is something to
         see as soon as one turns."""
+        if not self._remembers:
+            return
         views = self._imagination.around(
             self.memory, thumbnail, pose, conditions, lambda number: seeded_noise(self._seed, AROUND + number)
         )
@@ -96,7 +108,9 @@ class Album:
     def keep_imagined(self, view: ImaginedView | None) -> None:
         """Stores a view that `imagine` has finished."""
         if view:
-            self._keep(view[0], self._thumbnail(*view), view[1], IMAGINED_WORTH)
+            latent, depth, pose = view
+            thumbnail = torch.cat([self._thumbnail(latent, pose)[:, :3], depth], 1)
+            self._keep(latent, thumbnail, pose, IMAGINED_WORTH)
 
     def turn_into(self, latent: Tensor, pose: Tensor, conditions: Tensor, index: int) -> None:
         """Forgets every view, and begins to draw this one (1 16 18 32, recoloured) anew under other conditions."""
@@ -118,7 +132,7 @@ class Album:
 
         Only reads the memory."""
         target = target.float()
-        chosen = torch.cat(self.memory.best(target))
+        chosen = torch.cat(self.memory.best(target))[: self._slots]
         chosen = chosen[self.memory.worth[0, chosen] > 0]
         if not len(chosen):
             return None
@@ -129,8 +143,14 @@ class Album:
     def _certainty(self, chosen: Tensor, age: int) -> Tensor:
         """How far the views in these slots (N) are to be trusted now that they are shown: N in [0, 1]."""
         self._shown[chosen] += 1
-        later = min(1.0, max(0.0, age / FAITHFUL - 1)) if self._has_true_past else 1.0
-        guessed = (self._shown[chosen] / FADE).clamp_max(1) * (GUESSED + (GUESSED_LATER - GUESSED) * later)
+        later = min(1.0, max(0.0, age / FAITHFUL - 1))
+        if not self._remembers:
+            guess = GUESSED_LATER * later
+        elif self._has_true_past:
+            guess = GUESSED + (GUESSED_LATER - GUESSED) * later
+        else:
+            guess = GUESSED_LATER
+        guessed = (self._shown[chosen] / FADE).clamp_max(1) * guess
         return torch.where(self.memory.worth[0, chosen] == IMAGINED_WORTH, guessed, 1.0)
 
     def _is_new(self, pose: Tensor) -> bool:
@@ -143,7 +163,7 @@ class Album:
 
     def _keep(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, worth: float) -> None:
         """Stores a view: 1 16 18 32 and its thumbnail, 1 4 72 128, from 1 5; worth as in SpatialMemory."""
-        slot = torch.tensor([self._kept % SLOTS])
+        slot = torch.tensor([self._kept % self._slots])
         self.memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
         self._pictures[slot] = ((self._recall.picture(latent) + 1) * 127.5).round().to(torch.uint8)
         self._shown[slot] = 0

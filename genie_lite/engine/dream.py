@@ -7,7 +7,7 @@ decoder makes it a picture. All noise comes from (seed, frame index).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -145,13 +145,14 @@ class DreamEngine:
     def reset(self, start: Start, seed: int) -> Frame:
         """Begins an episode. Raises ImageError for a start frame that is not an RGB picture."""
         self._seed, self._index = seed, 0
+        depth = None
         if isinstance(start, Conditions):
             self._conditions = start
-            latent = self._draw_first(start)
+            latent, depth = self._model.first_frame(seeded_noise(seed, 0), _row(start))
         else:
             latent = self._encode(as_frame(start)[None])
             self._conditions = self._read_conditions(latent)
-        first = self._begin(latent.repeat(CONTEXT_FRAMES, 1, 1, 1), torch.zeros(1, 5, dtype=torch.float64))
+        first = self._begin(latent.repeat(CONTEXT_FRAMES, 1, 1, 1), torch.zeros(1, 5, dtype=torch.float64), depth)
         self._look_around()
         return first
 
@@ -169,9 +170,8 @@ class DreamEngine:
         last = self._begin(recent, path[-1:])
         steps = motion_between(path[:-1], path[1:])[-PAST_MOTIONS:, :3].float().reshape(1, -1)
         self._past = torch.cat([self._past[:, steps.shape[1] :], steps], 1)
-        if self._options.memory:
-            with torch.inference_mode():
-                self._album.remember_true(lambda kept: self._encode(frames[kept]), path[:-1, None])
+        with torch.inference_mode():
+            self._album.remember_true(lambda kept: self._encode(frames[kept]), path[:-1, None])
         self._look_around()
         return last
 
@@ -188,13 +188,12 @@ class DreamEngine:
             with watch.stage("memory"):
                 hint, shown, view = self._recall(pose, motion)
             with watch.stage("imagination"):
-                if view:
-                    self._album.keep_imagined(view.result())
+                self._album.keep_imagined(view.result())
             with watch.stage("dynamics"):
                 self._latent = self._settle(self._dream(act, motion, pose, hint), hint, shown, pose, motion)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
         self._pose, self._hint = pose, hint if self._options.memory else None
-        return self._drawn(watch)
+        return self._drawn(watch, shown.seen_in if shown else None)
 
     def set_conditions(self, conditions: Conditions, everywhere: bool = False) -> None:
         """Changes what the world is like from the next step on; with `everywhere` the view is drawn anew, and all
@@ -208,7 +207,7 @@ class DreamEngine:
     def sketch(self, start: Start, seed: int) -> Iterator[NDArray[np.uint8]]:
         """The first frame after every denoising step at 256x144, and at last as `reset` would draw it."""
         if isinstance(start, Conditions):
-            for latent in self._model.first_frame.draw(seeded_noise(seed, 0), _row(start)):
+            for latent, _ in self._model.first_frame.draw(seeded_noise(seed, 0), _row(start)):
                 yield self._painters.paint(latent, "144p")
         else:
             latent = self._encode(as_frame(start)[None])
@@ -245,19 +244,17 @@ class DreamEngine:
     def _compile(self, module: nn.Module, *examples: Tensor) -> Network:
         return compile_network(module, examples, self._runtime, self._dtype, self._threads)
 
-    def _draw_first(self, conditions: Conditions) -> Tensor:
-        vector = _row(conditions)
-        return self._model.first_frame(seeded_noise(self._seed, 0), vector)
-
-    def _begin(self, context: Tensor, pose: Tensor) -> Frame:
-        """Forgets everything but these last latents (4 16 18 32, oldest first) and the pose (1 5); draws the last."""
+    def _begin(self, context: Tensor, pose: Tensor, depth: Tensor | None = None) -> Frame:
+        """Forgets everything but these last latents (4 16 18 32, oldest first) and the pose (1 5); draws the last,
+        whose log-depth (1 1 72 128) may be known."""
         self._latent, self._pose = context[-1:], pose
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
         self._prior, self._hint, self._began = None, None, self._index
-        imagination = Imagination(self._model.first_frame, self._model.dynamics.shown)
-        self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed)
-        return self._drawn(Stopwatch())
+        memory = self._options.memory
+        imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, aside=memory)
+        self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed, memory)
+        return self._drawn(Stopwatch(), None if depth is None else lambda thumb: torch.cat([thumb[:, :3], depth], 1))
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
         """Frames, uint8 (N, 144, 256, 3), as latents N 16 18 32."""
@@ -280,33 +277,28 @@ class DreamEngine:
         self._past = torch.cat([self._past[:, 3:], displacement], 1)
         return pose, motion_between(self._pose, pose).float()
 
-    def _recall(
-        self, target: Tensor, motion: Tensor
-    ) -> tuple[Tensor, Rendered | None, Future[ImaginedView | None] | None]:
+    def _recall(self, target: Tensor, motion: Tensor) -> tuple[Tensor, Rendered | None, Future[ImaginedView | None]]:
         """What the last frame and memory show of the target view, coarsely and at full size, and a view that is being
         imagined.
 
         All only read the memory, and keep two cores busy; the last frame is remembered before, if it shows something
-        new. Without memory the last frame is all there is to know.
+        new.
         """
         last = self._thumb, self._pose, target
-        if not self._options.memory:
-            newest = self._album.memory.newest(*last)
-            return torch.cat([newest, torch.zeros_like(newest)], 1), None, None
         self._remember()
         given = self._thumb, self._pose, motion, self._row, self._index
         drawing = self._beside.submit(self._album.imagine, *given)
         newest, shown = self._album.memory.newest(*last), self._album.rendered(target, self._index - self._began)
-        return torch.cat([newest, shown.coarse() if shown else torch.zeros_like(newest)], 1), shown, drawing
+        older = shown.coarse() if shown and self._options.memory else torch.zeros_like(newest)
+        return torch.cat([newest, older], 1), shown, drawing
 
     def _remember(self) -> None:
         self._album.remember(self._latent, self._thumb, self._pose, self._index, self._index - self._began)
 
     @torch.inference_mode()
     def _look_around(self) -> None:
-        if self._options.memory:
-            self._remember()
-            self._album.look_around(self._thumb, self._pose, self._row)
+        self._remember()
+        self._album.look_around(self._thumb, self._pose, self._row)
 
     def _relight(self, before: Conditions, after: Conditions) -> None:
         """Puts what is in view and in memory into another light."""
@@ -324,7 +316,7 @@ class DreamEngine:
 
     def _turn_into(self, conditions: Conditions) -> None:
         """Forgets every view, and begins to draw this one anew under other conditions."""
-        if self._options.memory and self._conditions is not None:
+        if self._conditions is not None:
             change = self._model.first_frame.recolour(self._row, _row(conditions))
             self._album.turn_into(self._latent + change, self._pose, _row(conditions), self._index)
 
@@ -366,11 +358,13 @@ class DreamEngine:
         return self._painters.paint(self._light.in_weather(latent, thumb, conditions, pose, index), self._quality)
 
     @torch.inference_mode()
-    def _drawn(self, watch: Stopwatch) -> Frame:
-        """The last latent as a frame."""
+    def _drawn(self, watch: Stopwatch, with_depth: Callable[[Tensor], Tensor] | None = None) -> Frame:
+        """The last latent as a frame; with_depth gives its thumbnail the depth that is known better."""
         assert self._conditions is not None
         with watch.stage("decode"):
             self._thumb = self._thumbnail_of(self._latent, self._pose)
+            if with_depth:
+                self._thumb = with_depth(self._thumb)
             image = self._paint(self._latent, self._thumb, self._row, self._pose, self._index)
             seen = None if self._index % SEEN_EVERY else self._read_conditions(self._latent)
         return Frame(

@@ -28,7 +28,8 @@ PICTURE_SIZES = {"720p": (1280, 720), "360p": (640, 360), "144p": (256, 144)}
 
 @dataclass(frozen=True, slots=True)
 class AutoencoderConfig:
-    """Widths of the encoder, of the heads at 32x18, and of the large pictures' middle layers at 160x90."""
+    """Widths of the encoder, of the heads at 32x18, and of the large pictures' middle layers at 160x90; residual blocks
+    of the large pictures there, and of the thumbnail at each of its three scales."""
 
     encoder_channels: int = 96
     frame_channels: int = 128
@@ -36,6 +37,7 @@ class AutoencoderConfig:
     picture_channels: int = 64
     picture_blocks: int = 1
     thumbnail_channels: int = 64
+    thumbnail_blocks: int = 2
 
 
 class Encoder(nn.Module):
@@ -156,15 +158,15 @@ class ThumbnailHead(nn.Module):
     """Latent -> RGB-D thumbnail, which spatial memory needs of every frame. Depth is a correction to that of level
     ground, read with a wide view: how far a patch of grass is depends on where the horizon lies."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, blocks: int) -> None:
         super().__init__()
         self.linear = nn.Conv2d(LATENT_CHANNELS, 48, 1)
         self.stem = nn.Conv2d(LATENT_CHANNELS + 16, channels, 3, padding=1)
         self.shrink1 = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
-        self.block1 = ResidualBlock(channels)
         self.shrink2 = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
-        self.block2 = ResidualBlock(channels)
-        self.block0 = ResidualBlock(channels)
+        self.blocks0, self.blocks1, self.blocks2 = (
+            nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks))) for _ in range(3)
+        )
         self.out = nn.Conv2d(channels, 64, 1)
         zero(self.out)
 
@@ -172,10 +174,10 @@ class ThumbnailHead(nn.Module):
         """B 16 18 32, pitch B 1 in radians -> B 4 72 128: RGB about [-1, 1], log-depth about [0, 1]."""
         level = level_ground(pitch.float()).to(latent.dtype)
         x0 = self.stem(torch.cat([latent, F.pixel_unshuffle(level, 4)], 1))
-        x1 = self.block1(self.shrink1(F.silu(x0)))
-        x2 = self.block2(self.shrink2(F.silu(x1)))
+        x1 = self.blocks1(self.shrink1(F.silu(x0)))
+        x2 = self.blocks2(self.shrink2(F.silu(x1)))
         x1 = x1 + F.interpolate(x2, size=x1.shape[-2:])
-        x0 = self.block0(x0 + F.interpolate(x1, size=x0.shape[-2:]))
+        x0 = self.blocks0(x0 + F.interpolate(x1, size=x0.shape[-2:]))
         drawn = F.pixel_shuffle(self.out(F.silu(x0)), 4)
         colours = drawn[:, :3] + F.pixel_shuffle(self.linear(latent), 4)
         return torch.cat([colours, drawn[:, 3:] + level], 1)
@@ -219,7 +221,7 @@ class Autoencoder(nn.Module):
             {
                 "720p": PictureHead(wide, middle, blocks, 8),
                 "360p": PictureHead(wide, middle // 2, blocks, 4),
-                "thumbnail": ThumbnailHead(config.thumbnail_channels),
+                "thumbnail": ThumbnailHead(config.thumbnail_channels, config.thumbnail_blocks),
                 "conditions": ConditionsHead(),
             }
         )

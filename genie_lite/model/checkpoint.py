@@ -70,9 +70,10 @@ class Model:
 
 
 def save_part(folder: Path, model: Model, name: str) -> None:
-    """Writes one part (bfloat16) and the config beside it. Raises OutputError if the folder cannot be written."""
+    """Writes one part (bfloat16, bytes as they are) and the config beside it. Raises OutputError if the folder cannot
+    be written."""
     tensors = {
-        key: value.detach().to("cpu", torch.bfloat16).contiguous()
+        key: value.detach().to("cpu", torch.bfloat16 if value.is_floating_point() else value.dtype).contiguous()
         for key, value in model.part(name).state_dict().items()
     }
     config = {

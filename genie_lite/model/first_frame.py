@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from genie_lite.camera import THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.conditions import BIOMES, CONDITIONS_DIM
 from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH
-from genie_lite.model.candidates import Candidates, blurred
+from genie_lite.model.candidates import Candidates, blurred, shares
 from genie_lite.model.sampler import flow
 
 STEPS = 16
@@ -36,6 +38,12 @@ STRICTNESS = 8.0
 CHANCE = 3.0
 """Spread of the chance by which one example is preferred to another, in the same units."""
 
+LATENT_STEP, DEPTH_STEP = LATENT_BOUND / 127, 1 / 255
+"""What one unit of the stored examples' bytes stands for, in latents and in log-depth (3 % of a distance)."""
+
+Drawn = tuple[Tensor, Tensor]
+"""A view as far as it has been drawn: its latent, 1 16 18 32, and its log-depth, 1 1 72 128."""
+
 _FEATURES = CONDITIONS_DIM + 2 * len(BIOMES) + 1
 # What the eye notices first counts most: biome and hour, then fog and falling water.
 _WEIGHT = (2.0,) * (len(BIOMES) + 2) + (1.2, 0.8, 0.8, 0.6, 0.6, 0.6, 0.4, 0.6)
@@ -43,42 +51,52 @@ _WEIGHT = (2.0,) * (len(BIOMES) + 2) + (1.2, 0.8, 0.8, 0.6, 0.6, 0.6, 0.4, 0.6)
 
 @dataclass(frozen=True, slots=True)
 class FirstFrameConfig:
-    """How many example latents the part keeps (18 KB each)."""
+    """How many example views the part keeps (18 KB each)."""
 
     examples: int = 1024
 
 
 class FirstFrame(nn.Module):
-    """Example latents with their conditions, and a linear map from conditions to each row's mean latent, by which an
-    example's colours are moved to the conditions asked for."""
+    """Example views, latent and depth, with their conditions, and a linear map from conditions to each row's mean
+    latent, by which an example's colours are moved to the conditions asked for."""
 
     def __init__(self, config: FirstFrameConfig) -> None:
         super().__init__()
         self.config = config
-        self.examples: Tensor
+        self.latents: Tensor
+        self.depths: Tensor
         self.conditions: Tensor
         self.mean: Tensor
-        self.register_buffer("examples", torch.zeros(config.examples, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH))
+        # As bytes, so that depth fits in as well.
+        shape = config.examples, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH
+        self.register_buffer("latents", torch.zeros(shape, dtype=torch.int8))
+        self.register_buffer("depths", torch.zeros(config.examples, THUMB_HEIGHT, THUMB_WIDTH, dtype=torch.uint8))
         self.register_buffer("conditions", torch.zeros(config.examples, CONDITIONS_DIM))
         self.register_buffer("mean", torch.zeros(_FEATURES, LATENT_CHANNELS * LATENT_HEIGHT))
 
     @torch.no_grad()
-    def fit(self, latents: Tensor, conditions: Tensor, ridge: float = 0.003) -> None:
-        """Keeps examples (N 16 18 32, conditions N 18), evenly chosen if there are more than it has room for, over
-        again if there are fewer."""
+    def fit(self, latents: Tensor, depths: Tensor, conditions: Tensor, ridge: float = 0.003) -> None:
+        """Keeps examples (N 16 18 32, log-depth N 72 128, conditions N 18), evenly chosen if there are more than it
+        has room for, over again if there are fewer."""
         n, room = len(latents), self.config.examples
         chosen = torch.linspace(0, n - 1, room).long() if n >= room else torch.arange(room) % n
-        self.examples.copy_(latents[chosen])
+        self.latents.copy_((latents[chosen] / LATENT_STEP).round())
+        self.depths.copy_((depths[chosen] / DEPTH_STEP).round())
         self.conditions.copy_(conditions[chosen])
         features = _features(conditions)
         within = features.T @ features + ridge * n * torch.eye(_FEATURES, device=features.device)
         self.mean.copy_(torch.linalg.solve(within, features.T @ latents.float().mean(3).flatten(1)))
 
+    @property
+    def examples(self) -> Tensor:
+        """All example latents, N 16 18 32."""
+        return self.latents.float() * LATENT_STEP
+
     @torch.no_grad()
-    def forward(self, noise: Tensor, conditions: Tensor) -> Tensor:
-        """noise: B 16 18 32, standard normal; conditions: B 18. Returns latents B 16 18 32."""
-        drawn = [list(self.draw(n[None], c[None]))[-1] for n, c in zip(noise, conditions, strict=True)]
-        return torch.cat(drawn)
+    def forward(self, noise: Tensor, conditions: Tensor) -> Drawn:
+        """noise: 1 16 18 32, standard normal; conditions: 1 18. Returns the view, whole."""
+        *_, drawn = self.draw(noise, conditions)
+        return drawn
 
     @torch.no_grad()
     def draw(
@@ -89,8 +107,8 @@ class FirstFrame(nn.Module):
         nearest: int = NEAREST,
         steps: int = STEPS,
         chance: float = CHANCE,
-    ) -> Iterator[Tensor]:
-        """Draws one latent, 1 16 18 32, and yields it after each denoising step, the last of which finishes it.
+    ) -> Iterator[Drawn]:
+        """Draws one view, and yields it after each denoising step, the last of which finishes it.
 
         seen: a coarse guess at it, 1 16 18 32, and until which flow time each cell, 18 32 in [0, 1], is kept to (as in
         RePaint, Lugmayr et al. 2022); from then on the drawing makes of it what the examples know.
@@ -100,16 +118,19 @@ class FirstFrame(nn.Module):
         count = len(candidates.latents) // len(SHIFTS)
         uniform = torch.special.ndtr(noise.flatten()[:count]).repeat(len(SHIFTS))
         log_prior = candidates.log_prior - chance * (-uniform.log()).log()[:, None, None]
+        depth = torch.empty(0)
 
         def denoise(noisy: Tensor, time: Tensor) -> Tensor:
             t = float(time[0, 0])
             window, numbers = next((size, numbers) for until, size, numbers in WINDOWS if t < until)
             error = blurred(candidates.error(noisy, t), window)
-            clean = candidates.mixed(log_prior - numbers * error / (2 * (1 - t) ** 2))
+            share = shares(log_prior - numbers * error / (2 * (1 - t) ** 2))
+            nonlocal depth
+            depth, clean = candidates.depth(share), candidates.latent(share)
             return torch.where(t < seen[1], seen[0], clean) if seen else clean
 
         for latent in flow(denoise, noise, steps, shift=2.0):
-            yield latent.clamp(-LATENT_BOUND, LATENT_BOUND)
+            yield latent.clamp(-LATENT_BOUND, LATENT_BOUND), depth
 
     def recolour(self, conditions: Tensor, asked: Tensor) -> Tensor:
         """What to add to latents for their rows to take the colours of other conditions: B 18, 1 18 -> B 16 18 1."""
@@ -124,14 +145,15 @@ class FirstFrame(nn.Module):
         weight = torch.tensor(_WEIGHT, device=asked.device)
         away = ((self.conditions - asked) * weight).square().sum(1)
         chosen = away.topk(min(nearest, len(away)), largest=False).indices
-        examples = self.examples[chosen] + self.recolour(self.conditions[chosen], asked)
-        moved = torch.cat([examples.roll(shift, 3) for shift in SHIFTS])
+        latents = self.latents[chosen].float() * LATENT_STEP + self.recolour(self.conditions[chosen], asked)
+        depths = F.pixel_unshuffle(self.depths[chosen][:, None].float() * DEPTH_STEP, THUMB_HEIGHT // LATENT_HEIGHT)
+        moved, far = (torch.cat([part.roll(shift, 3) for shift in SHIFTS]) for part in (latents, depths))
         prior = torch.cat([-STRICTNESS * away[chosen]] * len(SHIFTS))[:, None, None]
         prior = prior.expand(-1, LATENT_HEIGHT, LATENT_WIDTH).clone()
         for part, shift in zip(prior.chunk(len(SHIFTS)), SHIFTS, strict=True):
             # What came round from the other side does not belong there.
             part[:, :, : max(0, shift)] = part[:, :, LATENT_WIDTH + min(0, shift) :] = -1e4
-        return Candidates(moved, prior)
+        return Candidates(moved, prior, far)
 
 
 def _features(conditions: Tensor) -> Tensor:

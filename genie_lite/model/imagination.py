@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genie_lite.model.candidates import blurred
-from genie_lite.model.first_frame import FirstFrame
+from genie_lite.model.first_frame import Drawn, FirstFrame
 from genie_lite.model.memory import SpatialMemory
 
 AHEAD, ASIDE = 14.0, math.radians(50)
@@ -25,7 +25,7 @@ AHEAD, ASIDE = 14.0, math.radians(50)
 AROUND = tuple(math.radians(degrees) for degrees in (60, -60, 120, -120, 180))
 """Directions in which a new world is drawn before the first step, one after the other."""
 
-NEEDED, NEEDED_ASIDE = 0.35, 0.5
+NEEDED, NEEDED_ASIDE = 0.57, 0.5
 """Coverage by one remembered view (see SpatialMemory.coverage) below which a view is drawn: of the way ahead, where
 what is known is only enlarged, and to the sides, where part of it is not known at all."""
 
@@ -59,16 +59,17 @@ MATCHED, LITTLE = (5, 63), 0.02
 """Rows and columns over whose mean a view takes the colours of what was seen, and the square of the share of them that
 has to be seen for that."""
 
-ImaginedView = tuple[Tensor, Tensor]
-"""A finished view and its pose: latent 1 16 18 32, pose 1 5."""
+ImaginedView = tuple[Tensor, Tensor, Tensor]
+"""A finished view: latent 1 16 18 32, log-depth 1 1 72 128, and its pose, 1 5."""
 
 
 class Imagination:
-    """Draws one view after another. to_latent makes of a hint (1 4 72 128) the latent it shows (1 16 18 32)."""
+    """Draws one view after another. to_latent makes of a hint (1 4 72 128) the latent it shows (1 16 18 32); aside: to
+    the sides too while the eye does not turn there."""
 
-    def __init__(self, first_frame: FirstFrame, to_latent: Callable[[Tensor], Tensor]) -> None:
-        self._first_frame, self._to_latent = first_frame, to_latent
-        self._drawing: Iterator[Tensor] = iter(())
+    def __init__(self, first_frame: FirstFrame, to_latent: Callable[[Tensor], Tensor], aside: bool = True) -> None:
+        self._first_frame, self._to_latent, self._aside = first_frame, to_latent, aside
+        self._drawing: Iterator[Drawn] = iter(())
         self._left = 0
         self._pose: Tensor
         self._seen: tuple[Tensor, Tensor]
@@ -76,22 +77,21 @@ class Imagination:
     def step(
         self, memory: SpatialMemory, last: Tensor, pose: Tensor, motion: Tensor, conditions: Tensor, noise: Tensor
     ) -> ImaginedView | None:
-        """Begins a view if one is needed, or goes on with it by PACE denoising steps; returns a finished one and its
-        pose.
+        """Begins a view if one is needed, or goes on with it by PACE denoising steps; returns a finished one.
 
         last: 1 4 72 128, the newest frame's thumbnail; pose: 1 5, from where it was seen; motion: 1 5, what the eye
         does now; conditions: 1 18; noise: a new view's, 1 16 18 32.
         """
         if self._left == 0:
-            for wanted, least in _poses_near(pose, motion):
+            for wanted, least in _poses_near(pose, motion, self._aside):
                 if self._begin(memory, last, pose, wanted, least, conditions, noise):
                     break
             else:
                 return None
         for _ in range(min(PACE, self._left)):
-            latent = next(self._drawing)
+            drawn = next(self._drawing)
             self._left -= 1
-        return (self._matched(latent), self._pose) if self._left == 0 else None
+        return self._finished(drawn) if self._left == 0 else None
 
     def around(
         self, memory: SpatialMemory, last: Tensor, pose: Tensor, conditions: Tensor, noise: Callable[[int], Tensor]
@@ -102,13 +102,13 @@ class Imagination:
         """
         for number, angle in enumerate(AROUND):
             if self._begin(memory, last, pose, _turned(pose, angle), NEEDED_ASIDE, conditions, noise(number)):
-                *_, latent = self._drawing
+                *_, drawn = self._drawing
                 self._left = 0
-                yield self._matched(latent), self._pose
+                yield self._finished(drawn)
 
     def anew(self) -> Imagination:
         """Another one of the same kind that has begun nothing."""
-        return Imagination(self._first_frame, self._to_latent)
+        return Imagination(self._first_frame, self._to_latent, self._aside)
 
     @property
     def drawing(self) -> bool:
@@ -140,13 +140,15 @@ class Imagination:
             self._left, self._pose = STEPS, wanted
         return needed
 
-    def _matched(self, latent: Tensor) -> Tensor:
-        """A drawn view (1 16 18 32) in the colours of what was seen of it, row by row: the same light."""
+    def _finished(self, drawn: Drawn) -> ImaginedView:
+        """A drawn view in the colours of what was seen of it, row by row: the same light."""
+        latent, depth = drawn
         shown, known = self._seen
         change = shown - latent
         alike = known * torch.exp(-change.square().mean(1, keepdim=True) / ALIKE)
         part = blurred(alike, MATCHED)
-        return latent + blurred(change * alike, MATCHED) * part / (part.square() + LITTLE)
+        matched = latent + blurred(change * alike, MATCHED) * part / (part.square() + LITTLE)
+        return matched, depth, self._pose
 
     def _look(self, memory: SpatialMemory, last: Tensor, pose: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         """What can be seen of the wanted view from here, as a latent (1 16 18 32), and which of its cells (18 32) are
@@ -159,9 +161,9 @@ class Imagination:
         return self._to_latent(torch.cat([colours * known, known], 1)), cells
 
 
-def _poses_near(pose: Tensor, motion: Tensor) -> Iterator[tuple[Tensor, float]]:
+def _poses_near(pose: Tensor, motion: Tensor, aside: bool) -> Iterator[tuple[Tensor, float]]:
     """Poses (1 5) that the eye at `pose` may soon look from, level, the likeliest first: to where it turns, on the way
-    that it goes, and to both sides; each with the coverage below which it is needed."""
+    that it goes, and, if asked for, to both sides; each with the coverage below which it is needed."""
     forward, right, turn = (float(motion[0, n]) for n in (0, 1, 3))
     side = math.copysign(ASIDE, turn)
     if turn:
@@ -171,8 +173,9 @@ def _poses_near(pose: Tensor, motion: Tensor) -> Iterator[tuple[Tensor, float]]:
     ahead[:, 0] += AHEAD * math.sin(heading)
     ahead[:, 1] += AHEAD * math.cos(heading)
     yield ahead, NEEDED
-    yield _turned(pose, side), NEEDED_ASIDE
-    yield _turned(pose, -side), NEEDED_ASIDE
+    if aside:
+        yield _turned(pose, side), NEEDED_ASIDE
+        yield _turned(pose, -side), NEEDED_ASIDE
 
 
 def _turned(pose: Tensor, angle: float) -> Tensor:

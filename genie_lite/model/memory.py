@@ -18,10 +18,10 @@ from genie_lite.model.reproject import camera_rays, rotation, warp
 LATER = 0.4
 """By what share of its depth a point of the next view counts as farther: about the error of the thumbnails' depth."""
 
-DREAMED = 0.6
+DREAMED = 0.5
 """What a dreamed view is worth beside one that was not drawn from another: it is blurred by every step between."""
 
-ENLARGED, SHRUNK = 1.5, 0.5
+ENLARGED, SHRUNK = 0.8, 0.5
 """Exponents by which a view is worth less where the target sees things so many times larger or smaller than it does:
 the one shows how coarse they are, the other leaves only holes."""
 

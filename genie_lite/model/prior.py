@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from genie_lite.model.candidates import blurred, cells_of
+from genie_lite.model.candidates import blurred, cells_of, shares
 from genie_lite.model.first_frame import FirstFrame
 
 NEAREST = 32
@@ -44,5 +44,5 @@ class Prior:
             self._tilt, self._candidates = cells_of(pitch), self._level.tilted(pitch)
         # Unknown cells are explained by nothing; what lies beside them says what they may be.
         error = blurred(self._candidates.error(latent) * known, WINDOW) / blurred(known, WINDOW).clamp_min(0.02)
-        guess = self._candidates.mixed(self._candidates.log_prior - STRICTNESS * error)
+        guess = self._candidates.latent(shares(self._candidates.log_prior - STRICTNESS * error))
         return latent + strength * (UNKNOWN + (STRENGTH - UNKNOWN) * known) * (guess - latent)

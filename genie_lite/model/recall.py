@@ -19,6 +19,7 @@ from genie_lite.camera import FAR, FRAME_HEIGHT, FRAME_WIDTH, NEAR, TAN_X, TAN_Y
 from genie_lite.model.autoencoder import LATENT_BOUND, PATCH, Autoencoder
 from genie_lite.model.layers import patchify, unpatch
 from genie_lite.model.reproject import BEYOND, PIXELS, SKY, between, camera_rays, depth_ahead, project
+from genie_lite.model.reproject import log_depth as log_depth_of
 
 STRENGTH = 0.8
 """Share of the way to what is recalled that each step goes, where it is certain."""
@@ -29,7 +30,7 @@ YOUNG = 24
 SAME = 0.15
 """By how much (as a logarithm) the depth where a pixel is looked up may differ from the depth it should have there."""
 
-LARGE = 2.0
+LARGE = 4.0
 """How much larger than it was seen a thing may be drawn before it is trusted less."""
 
 SPLINTER = 0.05
@@ -41,16 +42,22 @@ COMPANY = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A view as memory shows it. colours: 1 3 144 256; trust: how far each pixel is to be trusted, 1 1 144 256 in
-    [0, 1]; known: which of the thumbnail's pixels are shown at all, 1 1 72 128, 0 or 1."""
+    """A view as memory shows it. colours: 1 3 144 256; depth: its log-depth, trust: how far each of the thumbnail's
+    pixels is to be trusted, in [0, 1], and known: which are shown at all, 0 or 1, each 1 1 72 128."""
 
     colours: Tensor
+    depth: Tensor
     trust: Tensor
     known: Tensor
 
     def coarse(self) -> Tensor:
         """The older views' half of a hint (see memory.py): 1 4 72 128."""
         return torch.cat([F.avg_pool2d(self.colours, 2) * self.known, self.known], 1)
+
+    def seen_in(self, thumbnail: Tensor) -> Tensor:
+        """A dreamed thumbnail (1 4 72 128) with the depth that memory knows."""
+        depth = thumbnail[:, 3:]
+        return torch.cat([thumbnail[:, :3], depth + self.trust * (self.depth - depth)], 1)
 
 
 class Recall:
@@ -68,7 +75,8 @@ class Recall:
     @torch.no_grad()
     def over(self, latent: Tensor, shown: Rendered, age: int) -> Tensor:
         """A dreamed latent (1 16 18 32) under what memory shows of its view; age: frames since the dream began."""
-        change = STRENGTH * min(1.0, age / YOUNG) * shown.trust * (shown.colours - self.picture(latent))
+        strength = STRENGTH * min(1.0, age / YOUNG) * F.interpolate(shown.trust, scale_factor=2.0)
+        change = strength * (shown.colours - self.picture(latent))
         latent = latent + F.conv2d(patchify(change, PATCH), self._to_latent.weight)
         return latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
@@ -97,8 +105,8 @@ class Recall:
             trust = trust * certainty[view.long()]
         where = _each_pixel(points, across, down, view, len(pictures))
         colours = F.grid_sample(_stacked(pictures), where, padding_mode="border", align_corners=False)
-        trust = F.interpolate(_in_company(trust * known), scale_factor=2.0)
-        return Rendered(colours, trust, known.float().reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH))
+        far, known_ = (x.reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH) for x in (log_depth_of(ahead), known.float()))
+        return Rendered(colours, far, _in_company(trust * known), known_)
 
     def _trust(self, points: Tensor, depth: Tensor, view: Tensor, log_depth: Tensor) -> tuple[Tensor, Tensor]:
         """Whether each point (3 9216, in its view's camera space) lies in that view, and how far it is what the view
@@ -108,7 +116,7 @@ class Recall:
         row = ((y + 1) * (THUMB_HEIGHT / 2)).long().clamp(0, THUMB_HEIGHT - 1)
         there = log_depth[view.long(), 0, row, column]
         away = points[2].clamp_min(NEAR)
-        expected = ((away / NEAR).log() / math.log(FAR / NEAR)).clamp(0, 1)
+        expected = log_depth_of(away)
         off = (expected - there) * (math.log(FAR / NEAR) / SAME)
         certain = torch.exp(-off.square()) * (LARGE * depth / away).clamp_max(1)
         return inside, torch.where((expected > SKY) & (there > SKY), 1.0, certain)

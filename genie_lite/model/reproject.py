@@ -48,6 +48,11 @@ def metres(log_depth: Tensor) -> Tensor:
     return NEAR * torch.exp(log_depth * math.log(FAR / NEAR))
 
 
+def log_depth(metres: Tensor) -> Tensor:
+    """The inverse: depth in metres -> log-depth in [0, 1]."""
+    return ((metres.clamp_min(NEAR) / NEAR).log() / math.log(FAR / NEAR)).clamp_max(1)
+
+
 def between(view_poses: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """The affine map from views' camera space to the target's: turn N 3 3, offset N 3 1, of poses N 5 each.
 

@@ -141,12 +141,12 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
 
 def _fit_first_frame(model: Model, options: Options, ranks: Ranks) -> None:
     from genie_lite.model.checkpoint import save_part
-    from genie_lite.train.clips import load_latents
+    from genie_lite.train.clips import episode_paths, load_latents
     from genie_lite.train.first_frame import first_frame_sheet, fit_first_frame
 
     cache = options.out / "training"
     data = load_latents(options.data, "train", model.autoencoder, ranks.device, cache)
-    model.made["first_frame"] = fit_first_frame(model.first_frame, data, model.autoencoder)
+    model.made["first_frame"] = fit_first_frame(model.first_frame, data, episode_paths(options.data, "train"))
     if ranks.rank == 0:
         first_frame_sheet(model.first_frame, model.autoencoder, cache / "first_frame.png")
         save_part(options.out, model, "first_frame")
