@@ -322,6 +322,12 @@ def test_another_land_leaves_what_is_remembered_unless_it_comes_everywhere(make:
     assert worth.tolist() == [pytest.approx(0.75)], "the view as it shall be, and nothing else"
 
 
+def test_a_world_begins_as_deep_as_the_examples_it_is_drawn_from(make: MakeEngine) -> None:
+    thumbnail = make().reset(biome("snow"), 1).thumbnail
+    assert thumbnail is not None
+    np.testing.assert_allclose(thumbnail[3], 0.6, atol=0.01)
+
+
 def test_a_sketch_ends_with_the_first_frame_and_leaves_play_alone(make: MakeEngine) -> None:
     engine = make(quality="360p")
     engine.reset(biome("meadow"), 3)

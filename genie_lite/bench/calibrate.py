@@ -13,7 +13,7 @@ from genie_lite.engine.protocol import ENGINE
 from genie_lite.session.calibration import BOUND, Calibration, Linear
 from genie_lite.session.signals import JUDGED_PER_SECOND
 
-SCORE_SIGNALS = ("home", "tone", "texture", "latent_rough", "agreement_first", "seen_biome_lasting", "pitch")
+SCORE_SIGNALS = ("home", "kept", "tone", "texture", "latent_rough", "agreement_first", "seen_biome_lasting", "pitch")
 """What the score of an undisturbed dream rests on."""
 
 HARM_SIGNALS = ("swapped", "strayed", "shimmer", "noisy")

@@ -54,8 +54,8 @@ class Stretch:
     steps: int (T,), frames since the dream began; actions: float32 (T, 6), what was asked for; poses: float64 (T, 5);
     asked, given: float32 (T, 18), the conditions that were meant, and those that the engine had. For each judged frame
     and the one before it thumbnails: uint8 (J, 2, 4, 72, 128). For each judged frame hints: uint8 (J, 4, 72, 128);
-    latents: float16 (J, 16, 18, 32); seen: float32 (J, 18), the conditions read back from it; images, truths: uint8
-    (J, 144, 256, 3).
+    latents: float16 (J, 16, 18, 32); kept: float32 (J,); seen: float32 (J, 18), the conditions read back from it;
+    images, truths: uint8 (J, 144, 256, 3).
     """
 
     steps: NDArray[np.int64]
@@ -66,6 +66,7 @@ class Stretch:
     thumbnails: NDArray[np.uint8]
     hints: NDArray[np.uint8]
     latents: NDArray[np.float16]
+    kept: NDArray[np.float32]
     seen: NDArray[np.float32]
     images: NDArray[np.uint8]
     truths: NDArray[np.uint8]
@@ -166,7 +167,7 @@ class _Notes:
             assert frame.latent is not None and frame.seen is not None
             self._note(
                 thumbnails=np.stack([_bytes(self._last.thumbnail), _bytes(frame.thumbnail)]), hints=_bytes(hint),
-                latents=frame.latent.astype(np.float16), seen=frame.seen.to_array(),
+                latents=frame.latent.astype(np.float16), kept=np.float32(frame.kept or 0.0), seen=frame.seen.to_array(),
                 images=frame.image, truths=self.truth.frames[at],
             )  # fmt: skip
         self._last = frame
@@ -235,6 +236,7 @@ def frames_of(stretch: Stretch) -> Iterator[tuple[Frame, Action, Conditions]]:
             frame = replace(
                 frame, image=stretch.images[row], latent=stretch.latents[row].astype(np.float32),
                 thumbnail=thumbnail_of(stretch.thumbnails[row, 1]), hint=hint if hint[3].any() else None,
+                kept=float(stretch.kept[row]),
                 seen=Conditions.from_array(stretch.seen[row]),
             )  # fmt: skip
         elif step + 1 in judged:

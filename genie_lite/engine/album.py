@@ -24,13 +24,12 @@ MOVED, TURNED = 1.0, 0.25
 IMAGINED_WORTH = 0.75
 """What an imagined view is worth beside a first one (see memory.DREAMED): where one has been, it must not win."""
 
-GUESSED, GUESSED_LATER = 0.25, 0.8
-"""How far what is only imagined is to be trusted when it is recalled, beside what was seen: it grows out of the dream
-instead of covering it. Later, where little that was seen is left, it is what there is to see."""
+GUESSED = 0.8
+"""How far what is only imagined is to be trusted when it is recalled, beside what was seen."""
 
 FAITHFUL = 72
-"""Frames for which a dream with a true past trusts it so little, and one without memory not at all; after twice as many
-both trust it as far as ever."""
+"""Frames for which a dream with a true past does not trust it at all: what is left of the truth is worth more. After as
+many more it trusts it as far as ever. One that began with nothing true does so at once, or without memory bit by bit."""
 
 FADE = 12
 """Frames that a view takes to come over the dream when the eye gets to where it shows most."""
@@ -127,30 +126,32 @@ class Album:
         return other
 
     @torch.inference_mode()
-    def rendered(self, target: Tensor, age: int) -> Rendered | None:
-        """What the best views show of the target pose (1 5) in a dream of so many frames; None of a memory without any.
+    def rendered(self, target: Tensor, age: int) -> tuple[Rendered | None, float]:
+        """What the best views show of the target pose (1 5) in a dream of so many frames, None of a memory without any;
+        and how much of it is what the dream began with, in [0, 1].
 
         Only reads the memory."""
         target = target.float()
         chosen = torch.cat(self.memory.best(target))[: self._slots]
         chosen = chosen[self.memory.worth[0, chosen] > 0]
         if not len(chosen):
-            return None
+            return None, 0.0
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
         depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
-        return self._recall.rendered(pictures, depth, poses, target.expand_as(poses), self._certainty(chosen, age))
+        certainty = self._certainty(chosen, age)
+        shown = self._recall.rendered(pictures, depth, poses, target.expand_as(poses), certainty)
+        return shown, shown.part_of(self.memory.worth[0, chosen] == 1)
 
     def _certainty(self, chosen: Tensor, age: int) -> Tensor:
         """How far the views in these slots (N) are to be trusted now that they are shown: N in [0, 1]."""
         self._shown[chosen] += 1
-        later = min(1.0, max(0.0, age / FAITHFUL - 1))
-        if not self._remembers:
-            guess = GUESSED_LATER * later
-        elif self._has_true_past:
-            guess = GUESSED + (GUESSED_LATER - GUESSED) * later
+        if self._has_true_past:
+            later = max(0.0, age / FAITHFUL - 1)
+        elif self._remembers:
+            later = 1.0
         else:
-            guess = GUESSED_LATER
-        guessed = (self._shown[chosen] / FADE).clamp_max(1) * guess
+            later = age / FAITHFUL
+        guessed = (self._shown[chosen] / FADE).clamp_max(1) * GUESSED * min(1.0, later)
         return torch.where(self.memory.worth[0, chosen] == IMAGINED_WORTH, guessed, 1.0)
 
     def _is_new(self, pose: Tensor) -> bool:

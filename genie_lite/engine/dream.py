@@ -99,6 +99,7 @@ class DreamEngine:
         self._conditions: Conditions | None = None
         self._context: Tensor
         self._hint: Tensor | None
+        self._kept: float
         self._album: Album
         self._past: Tensor
         self._familiar: Familiar | None = None
@@ -250,7 +251,7 @@ class DreamEngine:
         self._latent, self._pose = context[-1:], pose
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
-        self._prior, self._hint, self._began = None, None, self._index
+        self._prior, self._hint, self._began, self._kept = None, None, self._index, 1.0
         memory = self._options.memory
         imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, aside=memory)
         self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed, memory)
@@ -288,7 +289,8 @@ class DreamEngine:
         self._remember()
         given = self._thumb, self._pose, motion, self._row, self._index
         drawing = self._beside.submit(self._album.imagine, *given)
-        newest, shown = self._album.memory.newest(*last), self._album.rendered(target, self._index - self._began)
+        newest = self._album.memory.newest(*last)
+        shown, self._kept = self._album.rendered(target, self._index - self._began)
         older = shown.coarse() if shown and self._options.memory else torch.zeros_like(newest)
         return torch.cat([newest, older], 1), shown, drawing
 
@@ -375,6 +377,7 @@ class DreamEngine:
             latent=self._latent[0].numpy(),
             thumbnail=self._thumb[0].numpy(),
             hint=None if self._hint is None else self._hint[0, 4:].numpy(),
+            kept=self._kept,
             timings=watch.milliseconds,
             seen=seen,
         )

@@ -80,7 +80,7 @@ class FakeEngine:
         latent = self._noise.standard_normal(LATENT_SHAPE, np.float32)
         timings = {"decode": (time.perf_counter() - started) * 1e3}
         return Frame(
-            self._image, self._index, self._pose, self._conditions, latent, self._thumbnail, self._hint, timings
+            self._image, self._index, self._pose, self._conditions, latent, self._thumbnail, self._hint, None, timings
         )
 
     def _draw(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -37,6 +37,7 @@ class Frame:
     latent: float32 (16, 18, 32), normalised per channel, or None where an engine has none.
     thumbnail: float32 (4, 72, 128), RGB in [-1, 1] and log-depth in [0, 1], or None.
     hint: float32 (4, 72, 128), what memory expected to see, RGB in [-1, 1] and a 0/1 known mask, or None.
+    kept: how much of the view memory has from what the dream began with, in [0, 1], or None.
     timings: milliseconds by stage (motion, imagination, memory, dynamics, decode); of what runs beside another stage,
     what is waited for.
     seen: the conditions that the picture shows, as the model reads them back (see SEEN_EVERY), or None.
@@ -49,6 +50,7 @@ class Frame:
     latent: NDArray[np.float32] | None = None
     thumbnail: NDArray[np.float32] | None = None
     hint: NDArray[np.float32] | None = None
+    kept: float | None = None
     timings: dict[str, float] = field(default_factory=dict)
     seen: Conditions | None = None
 

@@ -43,16 +43,22 @@ COMPANY = 0.4
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A view as memory shows it. colours: 1 3 144 256; depth: its log-depth, trust: how far each of the thumbnail's
-    pixels is to be trusted, in [0, 1], and known: which are shown at all, 0 or 1, each 1 1 72 128."""
+    pixels is to be trusted, in [0, 1], known: which are shown at all, 0 or 1, and view: by which of the views, int64,
+    each 1 1 72 128."""
 
     colours: Tensor
     depth: Tensor
     trust: Tensor
     known: Tensor
+    view: Tensor
 
     def coarse(self) -> Tensor:
         """The older views' half of a hint (see memory.py): 1 4 72 128."""
         return torch.cat([F.avg_pool2d(self.colours, 2) * self.known, self.known], 1)
+
+    def part_of(self, views: Tensor) -> float:
+        """How much of the whole picture those of the views (bool, N) show, as far as it is trusted, in [0, 1]."""
+        return float((self.trust * views[self.view]).mean())
 
     def seen_in(self, thumbnail: Tensor) -> Tensor:
         """A dreamed thumbnail (1 4 72 128) with the depth that memory knows."""
@@ -105,8 +111,10 @@ class Recall:
             trust = trust * certainty[view.long()]
         where = _each_pixel(points, across, down, view, len(pictures))
         colours = F.grid_sample(_stacked(pictures), where, padding_mode="border", align_corners=False)
-        far, known_ = (x.reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH) for x in (log_depth_of(ahead), known.float()))
-        return Rendered(colours, far, _in_company(trust * known), known_)
+        far, there, whose = (
+            x.reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH) for x in (log_depth_of(ahead), known.float(), view.long())
+        )
+        return Rendered(colours, far, _in_company(trust * known), there, whose)
 
     def _trust(self, points: Tensor, depth: Tensor, view: Tensor, log_depth: Tensor) -> tuple[Tensor, Tensor]:
         """Whether each point (3 9216, in its view's camera space) lies in that view, and how far it is what the view

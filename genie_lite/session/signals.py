@@ -97,7 +97,8 @@ class Signals:
         self._notice_event((asked or frame.conditions).to_array(), frame.conditions.to_array())
         if frame.index % JUDGED_EVERY:
             return None
-        found = self._path(frame) | self._picture(frame, last, action) | _memory(frame) | self._latent(frame)
+        found = {} if frame.kept is None else {"kept": frame.kept}
+        found |= self._path(frame) | self._picture(frame, last, action) | _memory(frame) | self._latent(frame)
         found |= self._seen(frame, asked or frame.conditions)
         found |= self._changes(found) | self._jumps(found)
         found |= self._lasting(found)

@@ -1,0 +1,109 @@
+"""The album: what is kept of a dream, and how far it is believed, with memory and without."""
+
+import math
+
+import pytest
+import torch
+from tiny import tiny_model
+from torch import Tensor
+
+from genie_lite.engine.album import FADE, FAITHFUL, GUESSED, Album
+from genie_lite.model.imagination import Imagination, ImaginedView
+from genie_lite.model.recall import Recall, Rendered
+
+HERE = torch.zeros(1, 5, dtype=torch.float64)
+FLAT = torch.full((1, 1, 72, 128), 0.6)
+OLD = 100 * FAITHFUL
+
+
+def latent(value: float) -> Tensor:
+    return torch.full((1, 16, 18, 32), value)
+
+
+def imagined(value: float) -> ImaginedView:
+    return latent(value), FLAT, HERE
+
+
+def album(remembers: bool) -> Album:
+    model = tiny_model()
+    imagination = Imagination(model.first_frame, model.dynamics.shown)
+
+    def thumbnail(latent: Tensor, pose: Tensor) -> Tensor:
+        return torch.cat([torch.zeros(1, 3, 72, 128), FLAT], 1)
+
+    return Album(Recall(model.autoencoder), imagination, thumbnail, seed=0, remembers=remembers)
+
+
+def remember(kept: Album, value: float) -> None:
+    kept.remember(latent(value), torch.cat([torch.zeros(1, 3, 72, 128), FLAT], 1), HERE, 0, 0)
+
+
+def shown(kept: Album, age: int) -> Rendered:
+    """What it shows once a view has come in."""
+    for _ in range(FADE):
+        view, _ = kept.rendered(HERE, age)
+    assert view is not None
+    return view
+
+
+def trust(kept: Album, age: int) -> float:
+    return float(shown(kept, age).trust.max())
+
+
+def test_what_was_seen_is_shown_again_with_memory_and_not_without() -> None:
+    with_memory, without = album(True), album(False)
+    for kept in (with_memory, without):
+        remember(kept, 0.5)
+        kept.remember_true(lambda frames: latent(0.5).expand(len(frames), -1, -1, -1), HERE[:, None])
+    assert trust(with_memory, OLD) == pytest.approx(1)
+    assert without.rendered(HERE, OLD) == (None, 0.0)
+
+
+def test_without_memory_the_view_imagined_last_is_all_there_is() -> None:
+    kept = album(False)
+    kept.keep_imagined(imagined(0.5))
+    first = shown(kept, OLD)
+    kept.keep_imagined(imagined(-0.5))
+    then = shown(kept, OLD)
+    alone = album(False)
+    alone.keep_imagined(imagined(-0.5))
+    assert torch.equal(then.colours, shown(alone, OLD).colours)
+    assert not torch.allclose(then.colours, first.colours, atol=0.01)
+
+
+def test_what_is_only_imagined_is_believed_the_more_the_older_the_dream() -> None:
+    guess = album(True)
+    guess.keep_imagined(imagined(0.5))
+    assert trust(guess, 0) == pytest.approx(GUESSED), "nothing true is left to contradict"
+    forgetful = album(False)
+    forgetful.keep_imagined(imagined(0.5))
+    found = [trust(forgetful, age) for age in (0, FAITHFUL // 2, FAITHFUL, OLD)]
+    assert found == pytest.approx([0, GUESSED / 2, GUESSED, GUESSED])
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_dream_with_a_true_past_keeps_to_it_first(remembers: bool) -> None:
+    kept = album(remembers)
+    kept.remember_true(lambda frames: latent(0.5).expand(len(frames), -1, -1, -1), HERE[:0, None])
+    kept.keep_imagined(imagined(0.5))
+    found = [trust(kept, age) for age in (0, FAITHFUL, 2 * FAITHFUL)]
+    assert found == pytest.approx([0, 0, GUESSED])
+
+
+def test_it_tells_how_much_of_a_view_is_what_the_dream_began_with() -> None:
+    kept, behind = album(True), HERE.clone()
+    behind[0, 3] = math.pi
+    remember(kept, 0.5)
+    kept.keep_imagined((latent(0.5), FLAT, behind))
+    aside = HERE.clone()
+    aside[0, 3] = 0.5
+    here, partly, away = (kept.rendered(pose, OLD)[1] for pose in (HERE, aside, behind))
+    assert here > 0.9 and 0.3 < partly < 0.8 and away == 0
+
+
+def test_a_view_comes_in_bit_by_bit() -> None:
+    kept = album(True)
+    kept.keep_imagined(imagined(0.5))
+    once, _ = kept.rendered(HERE, OLD)
+    assert once is not None and float(once.trust.max()) == pytest.approx(GUESSED / FADE)
+    assert trust(kept, OLD) == pytest.approx(GUESSED)
