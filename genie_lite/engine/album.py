@@ -28,8 +28,8 @@ GUESSED = 0.8
 """How far what is only imagined is to be trusted when it is recalled, beside what was seen."""
 
 FAITHFUL = 72
-"""Frames for which a dream with a true past does not trust it at all: what is left of the truth is worth more. After as
-many more it trusts it as far as ever. One that began with nothing true does so at once, or without memory bit by bit."""
+"""Frames for which a dream with a true past does not trust it at all: what is left of the truth is worth more. After
+as many more it trusts it as far as ever; one that began with nothing true at once, or without memory bit by bit."""
 
 FADE = 12
 """Frames that a view takes to come over the dream when the eye gets to where it shows most."""
@@ -133,12 +133,12 @@ class Album:
         Only reads the memory."""
         target = target.float()
         chosen = torch.cat(self.memory.best(target))[: self._slots]
-        chosen = chosen[self.memory.worth[0, chosen] > 0]
+        certainty = self._certainty(chosen, age)
+        chosen, certainty = chosen[certainty > 0], certainty[certainty > 0]
         if not len(chosen):
             return None, 0.0
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
         depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
-        certainty = self._certainty(chosen, age)
         shown = self._recall.rendered(pictures, depth, poses, target.expand_as(poses), certainty)
         return shown, shown.part_of(self.memory.worth[0, chosen] == 1)
 
@@ -152,7 +152,8 @@ class Album:
         else:
             later = age / FAITHFUL
         guessed = (self._shown[chosen] / FADE).clamp_max(1) * GUESSED * min(1.0, later)
-        return torch.where(self.memory.worth[0, chosen] == IMAGINED_WORTH, guessed, 1.0)
+        worth = self.memory.worth[0, chosen]
+        return torch.where(worth == IMAGINED_WORTH, guessed, worth.sign())
 
     def _is_new(self, pose: Tensor) -> bool:
         """Whether a frame from this pose (1 5) shows something that the last one of which this was true does not."""
