@@ -1,8 +1,8 @@
 """What can be seen of a dream's coherence from the frames alone: the raw signals, in plain units. numpy only.
 
 Four times a second a frame is judged, by its picture (bands of detail, colour, flicker, drawn motion), its latent and
-how unlike the first one that is, its agreement with memory, the conditions read back from it, and by how far the eye
-has come since the dream began.
+how unlike the first one that is, its agreement with memory, how much of the view memory has from where the dream began,
+and the conditions read back from it.
 """
 
 from __future__ import annotations
@@ -55,9 +55,6 @@ SMOOTH = -2.4
 """Grain that hardly a view without noise reaches: -2.5 was the most in 1,850 of them, and noise of a quarter of the
 latents' spread gives -1.4."""
 
-FIELD, NEARBY = 1.2, 8.0
-"""Radians, and metres, after which a view is another."""
-
 LEAK = 0.95
 """What is kept, from step to step, of the sum of the metres that the eye went against what was asked."""
 
@@ -73,7 +70,6 @@ class Signals:
 
     def __init__(self) -> None:
         self._last: Frame | None = None
-        self._home: Pose | None = None
         self._meant: NDArray[np.float32] | None = None
         self._strayed = np.zeros(2)
         self._astray = self._against = self._misturned = 0.0
@@ -82,7 +78,7 @@ class Signals:
         self._reference: dict[str, list[float]] = {}
         self._means: dict[str, float] = {}
         self._palettes: list[Plane] = []
-        self._first: Likeness | None = None
+        self._first: Plane | None = None
         self._seconds = 0.0
 
     def update(self, frame: Frame, action: Action | None, asked: Conditions | None) -> dict[str, float] | None:
@@ -91,7 +87,6 @@ class Signals:
         Returns signals by name if this frame is judged. A signal that a frame cannot give is left out.
         """
         last, self._last = self._last, frame
-        self._home = self._home or frame.pose
         if last is not None:
             self._move(last.pose, frame.pose, action)
         self._notice_event((asked or frame.conditions).to_array(), frame.conditions.to_array())
@@ -136,7 +131,6 @@ class Signals:
     def _path(self, frame: Frame) -> dict[str, float]:
         return {
             "time": math.log1p(self._seconds), "seconds": self._seconds,
-            "home": _overlap(self._home or frame.pose, frame.pose),
             "pitch": abs(frame.pose.pitch),
             "strayed": 1 - math.exp(-float(np.abs(self._strayed).sum()) / STRAYED_TURN - self._astray / STRAYED_WAY),
             "against": self._against, "misturned": self._misturned, "swapped": self._swapped,
@@ -178,9 +172,10 @@ class Signals:
     def _latent(self, frame: Frame) -> dict[str, float]:
         if frame.latent is None:
             return {}
-        now = Likeness(frame.latent)
-        self._first = self._first or now
-        return _spread(frame.latent) | now.unlike(self._first)
+        tone = _tone(frame.latent)
+        if self._first is None:
+            self._first = tone
+        return _spread(frame.latent) | {"tone": float(((tone - self._first) ** 2).sum(0).mean())}
 
     def _seen(self, frame: Frame, asked: Conditions) -> dict[str, float]:
         if frame.seen is None:
@@ -221,13 +216,6 @@ class Signals:
         return jumps
 
 
-def _overlap(one: Pose, other: Pose) -> float:
-    """About how much of a view is seen in another too: 1 for the same, 0 for another direction or far away."""
-    aside = abs((other.yaw - one.yaw + math.pi) % (2 * math.pi) - math.pi)
-    shared = max(0.0, 1 - aside / FIELD) * max(0.0, 1 - abs(other.pitch - one.pitch) / FIELD)
-    return shared * math.exp(-math.hypot(other.x - one.x, other.y - one.y) / NEARBY)
-
-
 def _memory(frame: Frame) -> dict[str, float]:
     """How well what was drawn agrees with what memory shows of the view, if that is something."""
     if frame.hint is None or frame.thumbnail is None:
@@ -239,30 +227,11 @@ def _memory(frame: Frame) -> dict[str, float]:
     return {"agreement": math.log(float(error[known].mean()) / 6 + 3e-3)}
 
 
-class Likeness:
+def _tone(latent: Plane) -> Plane:
     """What of a latent, float32 (16, 18, 32), is compared with another of the same world, whose pose may differ: what
-    colour and kind is where (after LPIPS, Zhang et al. 2018) and how strong detail is around each place (after DISTS,
-    Ding et al. 2020), as the judge compares pictures."""
-
-    def __init__(self, latent: Plane) -> None:
-        self._tone = latent / np.sqrt((latent * latent).sum(0) + 0.1)
-        self._texture = np.log(_smoothed(np.abs(latent - _smoothed(latent))) + 0.02)
-
-    def unlike(self, other: Likeness) -> dict[str, float]:
-        """How far it is from another, in two ways; 0 for the same."""
-        return {
-            "tone": float(((self._tone - other._tone) ** 2).sum(0).mean()),
-            "texture": float(np.abs(self._texture - other._texture).mean()),
-        }
-
-
-def _smoothed(plane: Plane) -> Plane:
-    """Means over 3x3 cells, of (..., H, W)."""
-    height, width = plane.shape[-2:]
-    padded = np.pad(plane, [(0, 0)] * (plane.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
-    rows = padded[..., :height, :] + padded[..., 1 : height + 1, :] + padded[..., 2:, :]
-    summed: Plane = rows[..., :width] + rows[..., 1 : width + 1] + rows[..., 2:]
-    return summed / np.float32(9)
+    colour and kind is where (after LPIPS, Zhang et al. 2018)."""
+    tone: Plane = latent / np.sqrt((latent * latent).sum(0) + 0.1)
+    return tone
 
 
 def _spread(latent: Plane) -> dict[str, float]:
