@@ -40,6 +40,19 @@ def test_a_video_cut_short_is_still_playable(tmp_path: Path) -> None:
     assert len(decoded(path)) > 40
 
 
+def test_a_small_film_shows_the_same_in_fewer_bytes(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    coarse = chance.integers(0, 256, (24, 9, 16, 3), np.uint8)
+    for name, small in (("usual.mp4", False), ("small.mp4", True)):
+        with VideoWriter(tmp_path / name, small=small) as video:
+            for image in coarse.repeat(8, 1).repeat(8, 2):
+                video.write(image)
+    usual, small_one = (decoded(tmp_path / name) for name in ("usual.mp4", "small.mp4"))
+    assert len(usual) == len(small_one) == 24
+    assert np.abs(usual[9].astype(int) - small_one[9]).mean() < 8
+    assert (tmp_path / "small.mp4").stat().st_size < 0.9 * (tmp_path / "usual.mp4").stat().st_size
+
+
 def test_odd_sizes_lose_a_row_or_column(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     with VideoWriter(path) as video:

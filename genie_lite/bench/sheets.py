@@ -158,7 +158,7 @@ def film_beside(engines: Sequence[DreamEngine], world: str, folder: Path, second
         truth = record(simulator, number, HISTORY + steps)
         for engine in engines:
             Dream(engine, "").from_truth(truth, HISTORY - 1, HISTORY)
-        with VideoWriter(folder / f"beside_{number}.mp4") as video:
+        with VideoWriter(folder / f"beside_{number}.mp4", small=True) as video:
             for at in range(HISTORY, HISTORY + steps):
                 dreamed = [engine.step(truth.actions[at - 1]).image for engine in engines]
                 video.write(np.concatenate([truth.frames[at], *dreamed], 1))

@@ -25,6 +25,9 @@ CODECS = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3
 HASTY = {"libx264": {"preset": "ultrafast", "tune": "zerolatency", "crf": "23"}, "mpeg4": {"qscale": "4"}}
 """For encoding beside a game: little work, larger files, and no frame is held back."""
 
+SMALL = {"libx264": {"preset": "slow", "crf": "24"}, "mpeg4": {"qscale": "6"}}
+"""For films that many will fetch: more work, and less detail."""
+
 FRAGMENT_US = 500_000
 """Microseconds of video that a killed process may lose."""
 
@@ -59,12 +62,12 @@ class _Sink:
 class VideoWriter:
     """Writes frames of one size at 24 a second; use it as a context manager.
 
-    hasty: encode on one thread and with little effort. Raises OutputError when there is no codec, no permission or no
-    space.
+    hasty: encode on one thread and with little effort; small: with much, for a small file. Raises OutputError when
+    there is no codec, no permission or no space.
     """
 
-    def __init__(self, path: Path, *, hasty: bool = False) -> None:
-        self.path, self._hasty, self._count = path, hasty, 0
+    def __init__(self, path: Path, *, hasty: bool = False, small: bool = False) -> None:
+        self.path, self._hasty, self._small, self._count = path, hasty, small, 0
         self._stream: av.VideoStream | None = None
         codec = next((name for name in CODECS if name in av.codecs_available), None)
         if codec is None:
@@ -110,7 +113,7 @@ class VideoWriter:
         self._check()
 
     def _open_stream(self, width: int, height: int) -> av.VideoStream:
-        options = (HASTY if self._hasty else CODECS)[self._codec]
+        options = (HASTY if self._hasty else SMALL if self._small else CODECS)[self._codec]
         stream = self._container.add_stream(self._codec, Fraction(STEPS_PER_SECOND), options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.gop_size = STEPS_PER_SECOND
