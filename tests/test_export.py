@@ -1,4 +1,4 @@
-import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,14 +64,30 @@ def test_a_recording_without_a_video_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_a_data_set_has_a_row_for_each_recording(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason='needs pyarrow: pip install "genie_lite[export]"')
     for name in ("a", "b"):
         export(read_log(recorded(tmp_path / name)), "dataset", tmp_path / "set")
-    rows = [json.loads(line) for line in (tmp_path / "set" / "metadata.jsonl").read_text().splitlines()]
+    rows = parquet.read_table(tmp_path / "set" / "metadata.parquet").to_pylist()
     assert [row["file_name"] for row in rows] == ["a.mp4", "b.mp4"]
     assert all(len(rows[0][name]) == 13 for name in ("actions", "poses", "conditions", "coherence"))
     assert rows[0]["actions"][0] == [1, 0, 0.25, 0, 0, 1] and rows[0]["actions"][-1] == [0] * 6
     with av.open(str(tmp_path / "set" / "a.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 13
+
+
+def test_a_folder_that_holds_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason='needs pyarrow: pip install "genie_lite[export]"')
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "metadata.parquet").write_bytes(b"something else")
+    with pytest.raises(OutputError, match="another folder"):
+        export(read_log(recorded(tmp_path / "a")), "dataset", tmp_path / "set")
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["metadata.parquet"]
+
+
+def test_without_pyarrow_a_data_set_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(OutputError, match="genie_lite\\[export\\]"):
+        export(read_log(recorded(tmp_path / "a")), "dataset", tmp_path / "set")
 
 
 def test_the_data_set_opens_in_hugging_face_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
@@ -113,15 +112,28 @@ def _shrunk(image: Image.Image) -> Image.Image:
 
 
 def _dataset(log: Log, pictures: Pictures, first: int, out: Path) -> None:
-    """A video, a row for it in metadata.jsonl, and a card that explains the columns."""
+    """A video, a row for it in metadata.parquet, and a card that explains the columns."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise OutputError('a data set needs pyarrow: pip install "genie_lite[export]"') from error
     out.mkdir(parents=True, exist_ok=True)
-    name = f"{log.folder.resolve().name}.mp4"
+    name, metadata = f"{log.folder.resolve().name}.mp4", out / "metadata.parquet"
     if (out / name).exists():
         raise OutputError(f"{out} holds {name} already; give another folder with --out")
+    rows = pyarrow.Table.from_pylist([{"file_name": name} | _row(log, first)])
+    try:
+        if metadata.exists():
+            # What one recording does not know (of coherence, say) has no type of its own.
+            rows = pyarrow.concat_tables([parquet.read_table(metadata), rows], promote_options="permissive")
+    except pyarrow.ArrowException as error:
+        raise OutputError(f"{metadata} is not of a data set of ours; give another folder with --out") from error
     _mp4(log, pictures, first, out / name)
     (out / "README.md").write_text(CARD.format(names=", ".join(CONDITION_NAMES)), encoding="utf-8")
-    with (out / "metadata.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"file_name": name} | _row(log, first), allow_nan=False) + "\n")
+    draft = metadata.with_suffix(".tmp")
+    parquet.write_table(rows, draft)
+    draft.replace(metadata)
 
 
 def _row(log: Log, first: int) -> dict[str, Any]:
