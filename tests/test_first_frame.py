@@ -136,9 +136,9 @@ def test_every_step_of_a_drawing_can_be_taken_by_itself(module: FirstFrame) -> N
 class Paper:
     """A memory of one world at the origin, and the imagination that draws for it."""
 
-    def __init__(self, module: FirstFrame) -> None:
+    def __init__(self, module: FirstFrame, eager: bool = True) -> None:
         self.memory = SpatialMemory(1, 32, torch.device("cpu"))
-        self.imagination = Imagination(module, lambda hint: torch.zeros(1, 16, 18, 32))
+        self.imagination = Imagination(module, lambda hint: torch.zeros(1, 16, 18, 32), eager)
         self.stored = 0
 
     def store(self, at: Tensor) -> None:
@@ -182,6 +182,14 @@ def test_imagination_draws_first_where_the_eye_turns_or_goes(module: FirstFrame,
     paper = Paper(module)
     first, *_ = paper.imagine(here, 20, (0, turn, 0, 0, 0))
     assert first[0, :2].tolist() == pytest.approx([turn * AHEAD, 0], abs=1e-4)
+
+
+def test_without_eagerness_only_what_lies_ahead_is_drawn_and_only_on_the_way(module: FirstFrame) -> None:
+    here = torch.zeros(1, 5)
+    paper = Paper(module, eager=False)
+    assert paper.imagine(here, 60) == [], "whoever rests sees what he saw"
+    ahead, *more = paper.imagine(here, 200, (1, 0, 0, 0, 0))
+    assert ahead[0, :2].tolist() == pytest.approx([0, AHEAD], abs=1e-4) and not more
 
 
 def test_a_new_world_is_drawn_in_every_direction_that_is_not_known(module: FirstFrame) -> None:

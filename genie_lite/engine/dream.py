@@ -253,7 +253,7 @@ class DreamEngine:
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
         self._prior, self._hint, self._began, self._kept = None, None, self._index, 1.0
         memory = self._options.memory
-        imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, aside=memory)
+        imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, eager=memory)
         self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed, memory)
         return self._drawn(Stopwatch(), None if depth is None else lambda thumb: torch.cat([thumb[:, :3], depth], 1))
 

@@ -64,11 +64,11 @@ ImaginedView = tuple[Tensor, Tensor, Tensor]
 
 
 class Imagination:
-    """Draws one view after another. to_latent makes of a hint (1 4 72 128) the latent it shows (1 16 18 32); aside: to
-    the sides too while the eye does not turn there."""
+    """Draws one view after another. to_latent makes of a hint (1 4 72 128) the latent it shows (1 16 18 32); eager: to
+    the sides too while the eye does not turn there, and while it rests."""
 
-    def __init__(self, first_frame: FirstFrame, to_latent: Callable[[Tensor], Tensor], aside: bool = True) -> None:
-        self._first_frame, self._to_latent, self._aside = first_frame, to_latent, aside
+    def __init__(self, first_frame: FirstFrame, to_latent: Callable[[Tensor], Tensor], eager: bool = True) -> None:
+        self._first_frame, self._to_latent, self._eager = first_frame, to_latent, eager
         self._drawing: Iterator[Drawn] = iter(())
         self._left = 0
         self._pose: Tensor
@@ -83,7 +83,9 @@ class Imagination:
         does now; conditions: 1 18; noise: a new view's, 1 16 18 32.
         """
         if self._left == 0:
-            for wanted, least in _poses_near(pose, motion, self._aside):
+            if not (self._eager or motion.any()):
+                return None
+            for wanted, least in _poses_near(pose, motion, self._eager):
                 if self._begin(memory, last, pose, wanted, least, conditions, noise):
                     break
             else:
@@ -108,7 +110,7 @@ class Imagination:
 
     def anew(self) -> Imagination:
         """Another one of the same kind that has begun nothing."""
-        return Imagination(self._first_frame, self._to_latent, self._aside)
+        return Imagination(self._first_frame, self._to_latent, self._eager)
 
     @property
     def drawing(self) -> bool:
