@@ -11,7 +11,7 @@ from torch import Tensor
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
-from genie_lite.model.memory import DREAMED, SpatialMemory
+from genie_lite.model.memory import DREAMED, SpatialMemory, with_depth
 from genie_lite.model.recall import Recall, Rendered
 from genie_lite.model.sampler import seeded_noise
 
@@ -108,8 +108,7 @@ class Album:
         """Stores a view that `imagine` has finished."""
         if view:
             latent, depth, pose = view
-            thumbnail = torch.cat([self._thumbnail(latent, pose)[:, :3], depth], 1)
-            self._keep(latent, thumbnail, pose, IMAGINED_WORTH)
+            self._keep(latent, with_depth(self._thumbnail(latent, pose), depth), pose, IMAGINED_WORTH)
 
     def turn_into(self, latent: Tensor, pose: Tensor, conditions: Tensor, index: int) -> None:
         """Forgets every view, and begins to draw this one (1 16 18 32, recoloured) anew under other conditions."""

@@ -33,7 +33,7 @@ from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
 from genie_lite.model.familiar import STRANGE, Familiar
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
-from genie_lite.model.memory import clamp_thumbnail, empty_hint
+from genie_lite.model.memory import clamp_thumbnail, empty_hint, with_depth
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import Prior
 from genie_lite.model.recall import Recall, Rendered
@@ -255,7 +255,7 @@ class DreamEngine:
         memory = self._options.memory
         imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, eager=memory)
         self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed, memory)
-        return self._drawn(Stopwatch(), None if depth is None else lambda thumb: torch.cat([thumb[:, :3], depth], 1))
+        return self._drawn(Stopwatch(), None if depth is None else lambda thumb: with_depth(thumb, depth))
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
         """Frames, uint8 (N, 144, 256, 3), as latents N 16 18 32."""
@@ -360,13 +360,13 @@ class DreamEngine:
         return self._painters.paint(self._light.in_weather(latent, thumb, conditions, pose, index), self._quality)
 
     @torch.inference_mode()
-    def _drawn(self, watch: Stopwatch, with_depth: Callable[[Tensor], Tensor] | None = None) -> Frame:
-        """The last latent as a frame; with_depth gives its thumbnail the depth that is known better."""
+    def _drawn(self, watch: Stopwatch, deepened: Callable[[Tensor], Tensor] | None = None) -> Frame:
+        """The last latent as a frame; deepened gives its thumbnail the depth that is known better."""
         assert self._conditions is not None
         with watch.stage("decode"):
             self._thumb = self._thumbnail_of(self._latent, self._pose)
-            if with_depth:
-                self._thumb = with_depth(self._thumb)
+            if deepened:
+                self._thumb = deepened(self._thumb)
             image = self._paint(self._latent, self._thumb, self._row, self._pose, self._index)
             seen = None if self._index % SEEN_EVERY else self._read_conditions(self._latent)
         return Frame(

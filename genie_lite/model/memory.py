@@ -139,3 +139,8 @@ def empty_hint(batch: int, device: torch.device) -> Tensor:
 def clamp_thumbnail(thumbnail: Tensor) -> Tensor:
     """RGB into [-1, 1] and log-depth into [0, 1]: B 4 72 128."""
     return torch.cat([thumbnail[:, :3].clamp(-1, 1), thumbnail[:, 3:].clamp(0, 1)], 1)
+
+
+def with_depth(thumbnail: Tensor, log_depth: Tensor) -> Tensor:
+    """A thumbnail (B 4 72 128) whose log-depth (B 1 72 128) is known better than it says."""
+    return torch.cat([thumbnail[:, :3], log_depth], 1)

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from genie_lite.camera import FAR, FRAME_HEIGHT, FRAME_WIDTH, NEAR, TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.model.autoencoder import LATENT_BOUND, PATCH, Autoencoder
 from genie_lite.model.layers import patchify, unpatch
+from genie_lite.model.memory import with_depth
 from genie_lite.model.reproject import BEYOND, PIXELS, SKY, between, camera_rays, depth_ahead, project
 from genie_lite.model.reproject import log_depth as log_depth_of
 
@@ -63,7 +64,7 @@ class Rendered:
     def seen_in(self, thumbnail: Tensor) -> Tensor:
         """A dreamed thumbnail (1 4 72 128) with the depth that memory knows."""
         depth = thumbnail[:, 3:]
-        return torch.cat([thumbnail[:, :3], depth + self.trust * (self.depth - depth)], 1)
+        return with_depth(thumbnail, depth + self.trust * (self.depth - depth))
 
 
 class Recall:
