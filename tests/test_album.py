@@ -31,7 +31,9 @@ def album(remembers: bool) -> Album:
     def thumbnail(latent: Tensor, pose: Tensor) -> Tensor:
         return torch.cat([torch.zeros(1, 3, 72, 128), FLAT], 1)
 
-    return Album(Recall(model.autoencoder), imagination, thumbnail, seed=0, remembers=remembers)
+    return Album(
+        Recall(model.autoencoder), imagination, thumbnail, 0, model.weather.light, torch.zeros(1, 18), remembers
+    )
 
 
 def remember(kept: Album, value: float) -> None:

@@ -15,11 +15,21 @@ from numpy.typing import NDArray
 from tiny import TINY, with_examples
 
 from genie_lite.actions import Action
-from genie_lite.bench.changes import CHANGED, KINDS, QUICK, EventsPlan, is_read, measure_changes
+from genie_lite.bench.changes import (
+    CHANGED,
+    KINDS,
+    QUICK,
+    WEATHERS,
+    EventsPlan,
+    Outcome,
+    measure_changes,
+    misread,
+    tell,
+)  # fmt: skip
 from genie_lite.bench.events import Options, main, summary
 from genie_lite.camera import Pose
 from genie_lite.cli import COMMANDS
-from genie_lite.conditions import STRENGTHS, Conditions, biome
+from genie_lite.conditions import Conditions, biome
 from genie_lite.engine.protocol import Frame
 from genie_lite.errors import UsageError
 from genie_lite.model.checkpoint import PARTS, Model, save_part
@@ -46,8 +56,6 @@ def painted(now: Conditions, pose: Pose, width: int = 256, height: int = 144) ->
 
 class Reader:
     """Reads the bands."""
-
-    wander = dict.fromkeys(STRENGTHS, 0.1)
 
     def read_conditions(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         def read(frame: NDArray[np.uint8]) -> Conditions:
@@ -94,7 +102,7 @@ def measured(stubborn: bool) -> dict[str, Any]:
 
 def test_a_dream_that_changes_as_the_world_does_reads_like_it() -> None:
     found = measured(stubborn=False)
-    assert found["read"] == found["read_truth"] == 1.0 and found["already"] == 0
+    assert found["read"] == found["read_truth"] == 1.0 and found["already"] == 0 and found["misread"] == 0.0
     assert found["mirror_psnr"] == found["mirror_psnr_truth"]
     assert found["mirror_growth_below_contrast_db"] == pytest.approx(0, abs=0.5) and found["reached"]["mirror"]
 
@@ -105,22 +113,30 @@ def test_a_dream_that_changes_nothing_is_found_out() -> None:
     assert set(found["read_by_kind"]) == {kind.name for kind in KINDS}
 
 
-def test_what_is_read_has_changed_by_more_than_it_does_by_itself() -> None:
-    noon, foggy = biome("meadow", hour=12.0, fog=0.1), biome("meadow", hour=12.0, fog=0.7)
+def outcome(
+    kind: str, asked: dict[str, float], moved: dict[str, float], truth: dict[str, float] | None = None
+) -> Outcome:
+    none = dict.fromkeys(WEATHERS, 0.0)
+    shows = tuple(name for name, change in asked.items() if abs(change) >= CHANGED)
+    true = none | (asked if truth is None else truth)
+    picture = np.zeros((3, 144, 256, 3), np.uint8)
+    return Outcome(kind, shows, none | asked, none | moved, true, True, True, False, picture)
 
-    def read(before: list[Conditions], after: list[Conditions], shows: list[str], asked: Conditions) -> bool:
-        rows = (np.stack([one.to_array() for one in some]) for some in (before, after))
-        return is_read(*rows, shows, before[0], asked, {"fog": 0.2, "rain": 0.2, "clouds": 0.2})
 
-    assert read([noon], [replace(noon, fog=0.35)], ["fog"], foggy)
-    assert not read([noon], [replace(noon, fog=0.25)], ["fog"], foggy)
-    assert read([foggy], [replace(noon, fog=0.4)], ["fog"], noon), "clearing goes the other way"
-    assert not read([foggy], [replace(noon, fog=1.0)], ["fog"], noon)
-    night = replace(noon, hour=23.0)
-    assert read([noon], [replace(noon, hour=2.0), night, noon], ["hour"], night), "most of them show night"
-    assert not read([noon], [noon, night], ["hour"], night)
-    storm = replace(noon, rain=0.9, clouds=0.9)
-    assert not read([noon], [replace(noon, rain=0.9)], ["rain", "clouds"], storm), "all of it has to be seen"
+def test_what_is_read_differs_by_more_than_when_other_things_happen() -> None:
+    rain = outcome("rain", {"rain": 0.6}, {"rain": 0.4}, {"rain": 0.5, "fog": 0.2})
+    clear = outcome("rain", {"rain": 0.6}, {"rain": 0.05}, {"rain": 0.5, "fog": 0.2})
+    fog = outcome("fog", {"fog": 0.6}, {"fog": 0.25, "rain": 0.3}, {"fog": 0.5, "rain": 0.1})
+    faint = outcome("fog", {"fog": 0.6}, {"fog": 0.15}, {"fog": 0.5, "rain": 0.1})
+    away = outcome("clear up", {"fog": -0.6, "clouds": -0.5}, {"fog": -0.4, "clouds": -0.4})
+    half = outcome("clear up", {"fog": -0.6, "clouds": -0.5}, {"fog": -0.4, "clouds": 0.4})
+    every = [rain, clear, fog, faint, away, half]
+    stray = tell(every)
+    assert stray["fog"] == pytest.approx(0.2) and 0.05 < stray["rain"] <= 0.1 and stray["snowfall"] == 0
+    assert [o.dreamed for o in every] == [True, False, True, False, True, False]
+    assert all(o.true for o in every)
+    assert misread([fog], stray) == pytest.approx(1 / 3), "of rain, snowfall and clouds it seems to rain"
+    assert misread([], stray) is None
 
 
 def test_every_kind_of_event_has_something_left_to_change() -> None:

@@ -13,7 +13,9 @@ from genie_lite.engine.protocol import ENGINE
 from genie_lite.session.calibration import BOUND, Calibration, Linear
 from genie_lite.session.signals import JUDGED_PER_SECOND
 
-SCORE_SIGNALS = ("kept", "tone", "latent_rough", "agreement_first", "seen_biome_lasting", "pitch")
+SCORE_SIGNALS = (
+    "kept", "tone", "novelty", "palette_change", "latent_rough", "agreement_first", "seen_biome_lasting", "pitch",
+)  # fmt: skip
 """What the score of an undisturbed dream rests on."""
 
 HARM_SIGNALS = ("swapped", "strayed", "shimmer", "noisy")
@@ -29,7 +31,7 @@ ALARM_SIGNALS = {
 OWN_WORD = ("misturned", "against", "swapped")
 """Those of them that rest on the engine's own word for where it went and what it was asked for."""
 
-RIDGE = 50.0
+RIDGE = 200.0
 """Strength of the pull towards small weights, in rows: a minute of dream is 240 of them, all of one world."""
 
 FOLDS = 10

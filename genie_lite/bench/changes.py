@@ -33,6 +33,13 @@ WINDOW = STEPS_PER_SECOND // 2
 CHANGED = 0.3
 """From which change on a strength has to be seen to change."""
 
+WEATHERS = ("fog", "rain", "snowfall", "clouds")
+"""The strengths that come and go."""
+
+UNASKED, ASTRAY = 0.05, 0.95
+"""Up to which change a strength counts as not asked to change, and the share of films in which its reading then has to
+change by less than where something is read."""
+
 LEAST_SPREAD = 4.0
 """No true picture's contrast counts as less than this, in grey levels."""
 
@@ -102,7 +109,9 @@ class EventsPlan:
 
     def frames(self, number: int) -> int:
         """About how many frames are dreamed in world `number`: for progress bars."""
-        walks = sum(kind.seconds for kind in self.kinds) * STEPS_PER_SECOND
+        pasts = {(kind.before, kind.seconds) for kind in self.kinds if "hour" not in kind.shows}
+        seconds = sum(kind.seconds for kind in self.kinds) + sum(seconds for _, seconds in pasts)
+        walks = seconds * STEPS_PER_SECOND
         mirrors = (1 + len(self.mirror_kinds)) * (self.settle + 2 * self.mirror)
         return walks + (number < self.mirror_worlds) * mirrors
 
@@ -111,17 +120,49 @@ QUICK = EventsPlan(episodes=2, mirror_worlds=1, mirror_kinds=("fog",))
 """Two minutes on two cores."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
-    """One event in one world. already: the judge read the asked hour's light before it changed, so nothing can be told;
-    dreamed, true: whether it is read at the deadline; shown: before, at the deadline in the dream and in the simulator,
-    uint8 (3, 144, 256, 3)."""
+    """One event in one world. asked: by how much each strength of WEATHERS was to change; moved, moved_truth: how much
+    stronger the judge reads each off the last half second than off the same walk without the event, in the dream (empty
+    where an hour was asked for) and in the simulator; light, light_truth: whether most of it shows the asked hour's
+    light, if one was asked for, and already, whether the past did so; shown: before, at the deadline in the dream and
+    in the simulator, uint8 (3, 144, 256, 3). dreamed, true: whether it is read, which `tell` finds out."""
 
     kind: str
+    shows: tuple[str, ...]
+    asked: dict[str, float]
+    moved: dict[str, float]
+    moved_truth: dict[str, float]
+    light: bool
+    light_truth: bool
     already: bool
-    dreamed: bool
-    true: bool
     shown: Film
+    dreamed: bool = False
+    true: bool = False
+
+
+def tell(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Finds out which events are read. Each strength that was asked to change by CHANGED must have gone the way that
+    was asked by more than its reading goes astray; the hour's light must be the asked one. Returns how far readings go
+    astray: in ASTRAY of the simulator's own films in which other things happen by less."""
+    stray = {}
+    for name in WEATHERS:
+        others = [abs(o.moved_truth[name]) for o in outcomes if abs(o.asked[name]) < UNASKED and o.moved_truth]
+        stray[name] = float(np.quantile(others, ASTRAY)) if others else 0.0
+    for o in outcomes:
+        o.dreamed, o.true = o.light, o.light_truth
+        for name in o.shows:
+            if name != "hour":
+                way = np.sign(o.asked[name])
+                o.dreamed &= bool(way * o.moved[name] > stray[name])
+                o.true &= bool(way * o.moved_truth[name] > stray[name])
+    return stray
+
+
+def misread(outcomes: Sequence[Outcome], stray: Mapping[str, float]) -> float | None:
+    """In how many dreams a strength is read to change that nothing was asked of: a share of all such strengths."""
+    found = [abs(o.moved[name]) > stray[name] for o in outcomes for name in o.moved if abs(o.asked[name]) < UNASKED]
+    return float(np.mean(found)) if found else None
 
 
 @dataclass
@@ -136,10 +177,8 @@ class Changes:
 
 def measure_changes(number: int, plan: EventsPlan, tools: Instruments, _out: Path, tick: Tick) -> Changes:
     """The whole plan for held-out world `number`."""
-    dream = tools.dreams[0]
-    found = Changes(number, BIOMES[number % len(BIOMES)])
-    for kind in plan.kinds:
-        found.outcomes.append(_event(kind, number, plan, tools, tick))
+    dream, walks = tools.dreams[0], _Walks(number, plan, tools, tick)
+    found = Changes(number, BIOMES[number % len(BIOMES)], [_event(kind, walks) for kind in plan.kinds])
     if number < plan.mirror_worlds:
         calm = record(tools.world, number, plan.history, prepare=_dry, keys_ahead=plan.mirror)
         for name in ("none", *plan.mirror_kinds):
@@ -148,48 +187,70 @@ def measure_changes(number: int, plan: EventsPlan, tools: Instruments, _out: Pat
     return found
 
 
-def _event(kind: Kind, number: int, plan: EventsPlan, tools: Instruments, tick: Tick) -> Outcome:
+class _Walks:
+    """What a walk shows if nothing happens, in the dream and in the simulator, read by the judge: made once for all
+    events with the same past."""
+
+    def __init__(self, number: int, plan: EventsPlan, tools: Instruments, tick: Tick) -> None:
+        self.number, self.plan, self.tools, self.tick = number, plan, tools, tick
+        self._truths: dict[tuple[object, int], Truth] = {}
+        self._read: dict[tuple[object, int, bool], NDArray[np.float32]] = {}
+
+    def past(self, kind: Kind) -> Truth:
+        """What was there before it happens, and the keys that follow."""
+        key = kind.before, kind.seconds
+        if key not in self._truths:
+            steps = kind.seconds * STEPS_PER_SECOND
+            self._truths[key] = record(
+                self.tools.world, self.number, self.plan.history, prepare=kind.before, keys_ahead=steps
+            )
+        return self._truths[key]
+
+    def uneventful(self, kind: Kind, dreamed: bool) -> NDArray[np.float32]:
+        """What is read off the last frames if nothing happens: WINDOW 18."""
+        key = kind.before, kind.seconds, dreamed
+        if key not in self._read:
+            begun = self.past(kind).conditions[self.plan.history - 1]
+            film = self.film(kind, [begun] * (kind.seconds * STEPS_PER_SECOND), dreamed)
+            self._read[key] = self.tools.judge.read_conditions(film[-WINDOW:])
+        return self._read[key]
+
+    def film(self, kind: Kind, path: Sequence[Conditions], dreamed: bool) -> Film:
+        """The walk under conditions that change, without the frame that it begins with."""
+        truth, last = self.past(kind), self.plan.history - 1
+        actions = truth.actions[last : last + len(path)]
+        if dreamed:
+            return changing_film(self.tools.dreams[0], truth, self.plan.history, actions, path, self.tick)[1:]
+        return branch(self.tools.world, truth, last, actions, path)[1:]
+
+
+def _event(kind: Kind, walks: _Walks) -> Outcome:
     """The dream and the simulator walk on with the keys of the past's walker while the event happens."""
-    steps = kind.seconds * STEPS_PER_SECOND
-    truth = record(tools.world, number, plan.history, prepare=kind.before, keys_ahead=steps)
-    begun = truth.conditions[plan.history - 1]
+    truth, history, read = walks.past(kind), walks.plan.history, walks.tools.judge.read_conditions
+    begun = truth.conditions[history - 1]
     asked = kind.asked(begun)
-    shows = [
-        name for name in kind.shows if name == "hour" or abs(getattr(asked, name) - getattr(begun, name)) >= CHANGED
-    ]
-    path = glide(begun, asked, steps)
-    actions = truth.actions[plan.history - 1 : plan.history - 1 + steps]
-    dreamed = changing_film(tools.dreams[0], truth, plan.history, actions, path, tick)[1:]
-    true = branch(tools.world, truth, plan.history - 1, actions, path)[1:]
-    past = truth.frames[max(0, plan.history - WINDOW) : plan.history]
-    rows, after, after_true = (tools.judge.read_conditions(film[-WINDOW:]) for film in (past, dreamed, true))
-    already = shows == ["hour"] and light_read(rows) == light_of(asked.hour)
-    seen, seen_true = (is_read(rows, end, shows, begun, asked, tools.judge.wander) for end in (after, after_true))
-    return Outcome(kind.name, already, seen, seen_true, np.stack([past[-1], dreamed[-1], true[-1]]))
+    wanted = {name: getattr(asked, name) - getattr(begun, name) for name in WEATHERS}
+    shows = tuple(name for name in kind.shows if name == "hour" or abs(wanted[name]) >= CHANGED)
+    path = glide(begun, asked, kind.seconds * STEPS_PER_SECOND)
+    films = [walks.film(kind, path, dreamed) for dreamed in (True, False)]
+    rows, rows_truth = (read(film[-WINDOW:]) for film in films)
+    of_hour, light = "hour" in shows, light_of(asked.hour)
+    past = truth.frames[max(0, history - WINDOW) : history]
+    return Outcome(
+        kind.name, shows, wanted,
+        {} if of_hour else _moved(rows, walks.uneventful(kind, True)),
+        _moved(rows_truth, walks.uneventful(kind, False)),
+        not of_hour or light_read(rows) == light,
+        not of_hour or light_read(rows_truth) == light,
+        of_hour and light_read(read(past)) == light,
+        np.stack([past[-1], films[0][-1], films[1][-1]]),
+    )  # fmt: skip
 
 
-def is_read(
-    before: NDArray[np.float32],
-    after: NDArray[np.float32],
-    shows: Sequence[str],
-    begun: Conditions,
-    asked: Conditions,
-    wander: Mapping[str, float],
-) -> bool:
-    """Whether readings (N, 18) before and after show what was asked for. The reading of each strength must have gone
-    the way that was asked, by more than it does without reason (see `Judge.wander`): what one place shows of a strength
-    differs much from what another does, so that its change tells more than its size. The hour's light (night,
-    twilight, day) must be the asked one in more than half of the readings after."""
-    for name in shows:
-        if name == "hour":
-            if light_read(after) != light_of(asked.hour):
-                return False
-            continue
-        column = CONDITION_NAMES.index(name)
-        change = float(after[:, column].mean() - before[:, column].mean())
-        if change * np.sign(getattr(asked, name) - getattr(begun, name)) <= wander[name]:
-            return False
-    return True
+def _moved(rows: NDArray[np.float32], others: NDArray[np.float32]) -> dict[str, float]:
+    columns = [CONDITION_NAMES.index(name) for name in WEATHERS]
+    change = rows[:, columns].mean(0) - others[:, columns].mean(0)
+    return dict(zip(WEATHERS, change.tolist(), strict=True))
 
 
 def light_read(rows: NDArray[np.float32]) -> str | None:

@@ -51,9 +51,9 @@ def main(options: Options, plan: EventsPlan | None = None) -> int:
         cores = options.threads or available_cores()
         worlds = measure_worlds(job, cores, lambda n: bar.update(task, advance=n), measure_changes)
     console = Console()
+    line = {"bench": "events", "world": options.world, "episodes": plan.episodes} | summary(worlds)
     for table in (_events_table(worlds), _mirror_table(worlds)):
         console.print(table)
-    line = {"bench": "events", "world": options.world, "episodes": plan.episodes} | summary(worlds)
     _sheet(worlds).save(job.out / "events_sheet.png")
     write_json(line | {"checkpoint": weights} | _details(worlds), job.out / "events.json")
     print(json.dumps(line | {"checkpoint": weights}, separators=(",", ":")))
@@ -61,8 +61,12 @@ def main(options: Options, plan: EventsPlan | None = None) -> int:
 
 
 def summary(worlds: Sequence[Changes]) -> dict[str, Any]:
-    """Every number of the line: shares of the events that are read off the dream, and off the simulator's own frames,
-    over all that were not read before already; and the mirror walk without and with events."""
+    """Finds out what is read (see `tell`), and gives every number of the line: shares of the events that are read off
+    the dream, and off the simulator's own frames, over all that were not read before already; and the mirror walk
+    without and with events."""
+    from genie_lite.bench.changes import misread, tell
+
+    stray = tell([outcome for world in worlds for outcome in world.outcomes])
     told = [outcome for world in worlds for outcome in world.outcomes if not outcome.already]
     kinds = {name: [o for o in told if o.kind == name] for name in _kinds(worlds)}
     found: dict[str, Any] = {
@@ -72,6 +76,8 @@ def summary(worlds: Sequence[Changes]) -> dict[str, Any]:
         "read_truth": _share(told, lambda o: o.true),
         "read_by_kind": {name: _share(some, lambda o: o.dreamed) for name, some in kinds.items()},
         "read_truth_by_kind": {name: _share(some, lambda o: o.true) for name, some in kinds.items()},
+        "misread": None if (share := misread(told, stray)) is None else round(share, 3),
+        "stray": {name: round(value, 3) for name, value in stray.items()},
     }
     for name in ("psnr", "below_contrast", "psnr_truth", "below_contrast_truth"):
         calm = [world.mirrors["none"][name] for world in worlds if world.mirrors]
@@ -103,7 +109,15 @@ def _mean(values: Sequence[float]) -> float | None:
 def _details(worlds: Sequence[Changes]) -> dict[str, Any]:
     return {
         "outcomes": [
-            {"world": world.name, "kind": o.kind, "already": o.already, "dream": o.dreamed, "truth": o.true}
+            {
+                "world": world.name,
+                "kind": o.kind,
+                "already": o.already,
+                "dream": o.dreamed,
+                "truth": o.true,
+                "moved": o.moved,
+                "moved_truth": o.moved_truth,
+            }
             for world in worlds
             for o in world.outcomes
         ],

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genie_lite.actions import IDLE, Action
+from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.conditions import CONDITIONS_DIM, biome
 from genie_lite.data.collect import SPLIT_SEEDS
@@ -22,21 +22,26 @@ FIRST_SEED = SPLIT_SEEDS["train"] + 900_000
 """Seeds of the train split that no collection of usual size reaches."""
 
 
-Views = tuple[NDArray[np.uint8], NDArray[np.float16], NDArray[np.float32]]
+class Views(NamedTuple):
+    """N frames, uint8 (N, 144, 256, 3), with their log-depth, float16 (N, 72, 128), conditions, float32 (N, 18), and
+    the eye's pitch, float32 (N,)."""
+
+    frames: NDArray[np.uint8]
+    depth: NDArray[np.float16]
+    conditions: NDArray[np.float32]
+    pitch: NDArray[np.float32]
 
 
-def places_under_skies(name: str, places: int, skies: int) -> Views:
+def places_under_skies(name: str, places: int, skies: int, still: bool = False) -> Views:
     """Views of so many places of `make_world(name)`, as `draw_skies` gives them, end to end. Raises RenderError."""
     with closing(make_world(name)) as world:
-        drawn = [draw_skies(world, number, skies) for number in range(places)]
-    frames, depth, conditions = (np.concatenate(column) for column in zip(*drawn, strict=True))
-    return frames, depth, conditions
+        drawn = [draw_skies(world, number, skies, still) for number in range(places)]
+    return Views(*(np.concatenate(column) for column in zip(*drawn, strict=True)))
 
 
-def draw_skies(world: Any, number: int, skies: int) -> Views:
-    """Place `number` of a world (the Env of `make_world`), as someone sees it who runs and looks around, under a sky of
-    its own in each frame: uint8 (skies, 144, 256, 3), log-depth, float16 (skies, 72, 128), and the conditions, float32
-    (skies, 18).
+def draw_skies(world: Any, number: int, skies: int, still: bool = False) -> Views:
+    """Place `number` of a world (the Env of `make_world`) under a sky of its own in each frame, as someone sees it who
+    runs and looks around, or stands still.
 
     Hours and weather are drawn as for episodes, but for no matter which biome: it may snow in a desert, as it does in a
     dream once someone says so.
@@ -47,15 +52,19 @@ def draw_skies(world: Any, number: int, skies: int) -> Views:
     world.reset(seed=seed, options={"conditions": sample(random)})
     frames = np.empty((skies, FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
     depth = np.empty((skies, THUMB_HEIGHT, THUMB_WIDTH), np.float16)
-    conditions = np.empty((skies, CONDITIONS_DIM), np.float32)
+    conditions, pitch = np.empty((skies, CONDITIONS_DIM), np.float32), np.empty(skies, np.float32)
+    if still:
+        ahead = Action(forward=1.0, look=random.uniform(-1, 1))
+        for _ in range(STEPS_PER_SECOND // 2):
+            world.step(ahead.to_array())
     side = random.choice([-1.0, 1.0])
     for index in range(skies):
         world.set_conditions(sample(random))
-        action = Action(forward=1.0, turn=side, look=random.uniform(-1, 1), run=True)
+        action = IDLE if still else Action(forward=1.0, turn=side, look=random.uniform(-1, 1), run=True)
         frames[index], _, _, _, info = world.step(action.to_array())
         depth[index] = compact_depth(nearest(info["depth"]))
-        conditions[index] = info["conditions"].to_array()
-    return frames, depth, conditions
+        conditions[index], pitch[index] = info["conditions"].to_array(), info["pose"].pitch
+    return Views(frames, depth, conditions, pitch)
 
 
 def still_films(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy, deepcopy
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
+from genie_lite.model.light import Light
 from genie_lite.model.memory import DREAMED, SpatialMemory, with_depth
 from genie_lite.model.recall import Recall, Rendered
 from genie_lite.model.sampler import seeded_noise
@@ -45,8 +46,9 @@ IMAGINED, AROUND = 2**40, 2**41
 class Album:
     """A SpatialMemory of one world, filled in turns, with the whole pictures beside the thumbnails.
 
-    thumbnail makes of a latent (1 16 18 32) seen from a pose (1 5) its thumbnail (1 4 72 128). Poses are float64. One
-    that does not remember holds nothing that was seen, and of what was imagined the last view alone.
+    thumbnail makes of a latent (1 16 18 32) seen from a pose (1 5) its thumbnail (1 4 72 128); light shows views under
+    other conditions than those (1 18) that the world is under at first. Poses are float64. One that does not remember
+    holds nothing that was seen, and of what was imagined the last view alone.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class Album:
         imagination: Imagination,
         thumbnail: Callable[[Tensor, Tensor], Tensor],
         seed: int,
+        light: Light,
+        conditions: Tensor,
         remembers: bool = True,
     ) -> None:
         self._remembers, self._slots = remembers, SLOTS if remembers else 1
-        self.memory = SpatialMemory(1, self._slots, torch.device("cpu"))
+        self.memory = SpatialMemory(1, self._slots, torch.device("cpu"), light=light, conditions=conditions)
         self._recall, self._thumbnail, self._seed = recall, thumbnail, seed
         self._imagination, self._settled_from = imagination, 0
         # Filled, so that all of it is taken at once and play needs no more memory as it goes on.
@@ -119,7 +123,7 @@ class Album:
     def branch(self) -> Album:
         """The same views; one that is just being imagined is begun anew."""
         other = copy(self)
-        other.memory, other._pictures = deepcopy(self.memory), self._pictures.clone()
+        other.memory, other._pictures = self.memory.branch(), self._pictures.clone()
         other._shown = self._shown.clone()
         other._imagination = self._imagination.anew()
         return other

@@ -102,6 +102,7 @@ class DreamEngine:
         self._kept: float
         self._album: Album
         self._past: Tensor
+        self._thumb: Tensor
         self._familiar: Familiar | None = None
         self._recalled = Recall(model.autoencoder)
         self._light = Relight(model.autoencoder, model.weather)
@@ -254,7 +255,8 @@ class DreamEngine:
         self._prior, self._hint, self._began, self._kept = None, None, self._index, 1.0
         memory = self._options.memory
         imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, eager=memory)
-        self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed, memory)
+        light = self._light.light
+        self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed, light, self._row, memory)
         return self._drawn(Stopwatch(), None if depth is None else lambda thumb: with_depth(thumb, depth))
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
@@ -307,14 +309,14 @@ class DreamEngine:
         if before == after:
             return
         with torch.inference_mode():
-            gain = self._light.gain(_row(before), _row(after))
             frame = torch.from_numpy(self._painters.paint(self._latent, "144p")).permute(2, 0, 1)[None]
-            change = self._light.change(to_unit(frame), gain)
+            rows = _row(before), _row(after)
+            change = self._light.change(to_unit(frame), self._thumb[:, 3:], self._pose, *rows)
             context = self._context + change.repeat(1, CONTEXT_FRAMES, 1, 1)
             self._context = context.clamp(-LATENT_BOUND, LATENT_BOUND)
             self._latent = self._context[:, -LATENT_CHANNELS:]
             self._thumb = self._thumbnail_of(self._latent, self._pose)
-            self._album.memory.relight(gain)
+            self._album.memory.come_under(_row(after))
 
     def _turn_into(self, conditions: Conditions) -> None:
         """Forgets every view, and begins to draw this one anew under other conditions."""

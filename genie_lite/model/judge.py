@@ -36,13 +36,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.actions import JUMP_STEPS
-from genie_lite.conditions import CONDITIONS_DIM, STRENGTHS
+from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.errors import CheckpointError, OutputError
 from genie_lite.model.egomotion import READ_DIM, egomotion
 from genie_lite.model.layers import SeparableBlock, to_unit
-from genie_lite.model.readers import KEYS, ConditionsReader, DepthReader, KeyReader, describe, described_dim
+from genie_lite.model.readers import KEYS, ConditionsReader, DepthReader, KeyReader
 
-FORMAT = "genie_lite judge 2"
+FORMAT = "genie_lite judge 3"
 WEIGHTS_FILE, CARD_FILE = "judge.safetensors", "judge.json"
 
 WIDTHS = (24, 40, 80)
@@ -60,9 +60,6 @@ PRESSED = 0.25
 
 READABLE = 0.5
 """Held-out F1 from which on a key counts as readable."""
-
-WANDER = 0.1
-"""How far a strength's reading is taken to change by itself where nobody measured it."""
 
 CLIP_DIM = 24
 CLIP_RAW = 2 * (SEEN_DIM + READ_DIM)
@@ -83,7 +80,7 @@ class JudgeNet(nn.Module):
         self.block3 = SeparableBlock(three)
         self.down4 = nn.Conv2d(three, SEEN_DIM, 3, stride=2, padding=1)
         self.depth = DepthReader(three)
-        self.conditions = ConditionsReader(described_dim(WIDTHS, 2 * SEEN_DIM))
+        self.conditions = ConditionsReader()
         self.keys = KeyReader(READ_DIM)
         self.usual: Tensor
         self.spread: Tensor
@@ -97,17 +94,6 @@ class JudgeNet(nn.Module):
         self.register_buffer("thresholds", torch.full((len(KEYS),), 0.5))
         self.register_buffer("clip_mean", torch.zeros(CLIP_RAW))
         self.register_buffer("clip_axes", torch.eye(CLIP_RAW, CLIP_DIM))
-
-    def features(self) -> list[nn.Module]:
-        """The layers that distances are measured in. A yardstick does not change: readers are trained behind them."""
-        return [self.down1, self.down2, self.block2, self.down3, self.block3, self.down4]
-
-    def keep_yardstick(self, other: JudgeNet) -> None:
-        """Takes over another judge's features and the scale of its distance."""
-        for mine, theirs in zip(self.features(), other.features(), strict=True):
-            mine.load_state_dict(theirs.state_dict())
-        for name in ("usual", "spread", "scale"):
-            getattr(self, name).copy_(getattr(other, name))
 
     def scales(self, frame: Tensor) -> list[Tensor]:
         """Features at three scales, shapes in WIDTHS."""
@@ -125,11 +111,6 @@ class JudgeNet(nn.Module):
         """The coarsest scale -> B 256: mean and greatest of each of SEEN_DIM features over the picture."""
         top = F.silu(self.down4(three))
         return torch.cat([top.mean((2, 3)), top.amax((2, 3))], 1)
-
-    def described(self, frame: Tensor) -> Tensor:
-        """What the reader of conditions goes by: one row for each picture."""
-        scales = self.scales(frame)
-        return describe(frame, scales, self.seen(scales[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +137,6 @@ class Judge:
         that was never measured."""
         held_out = self.made.get("held_out", {}).get("keys_f1")
         return frozenset(KEYS if held_out is None else (key for key, f1 in held_out.items() if f1 >= READABLE))
-
-    @property
-    def wander(self) -> dict[str, float]:
-        """By how much the reading of each strength changes in three seconds without reason (in one of twenty cases
-        by more); WANDER for those where that was never measured."""
-        return dict.fromkeys(STRENGTHS, WANDER) | self.made.get("held_out", {}).get("wander", {})
 
     def distance(self, one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Perceptual distance of pictures, uint8 (N, 144, 256, 3) each -> (N,): 0 for equal ones, 1.0 the mean between
@@ -202,7 +177,7 @@ class Judge:
                 x if last is None else torch.cat([y, x]) for x, y in zip(views, last or views, strict=True)
             )
             moved = egomotion(before[:-1], before[1:], depth[:-1])
-            country = self.net.conditions.conditions(describe(batch, scales, seen))
+            country = self.net.conditions.conditions(batch)
             parts = (seen[:, :SEEN_DIM], moved, country)
             for column, part in zip(columns, parts, strict=True):
                 column.append(part)
@@ -229,7 +204,7 @@ class Judge:
     @torch.inference_mode()
     def read_conditions(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What each picture shows, (T, 18) in the order of CONDITION_NAMES."""
-        read = [self.net.conditions.conditions(self.net.described(batch)) for batch in _batches(frames)]
+        read = [self.net.conditions.conditions(batch) for batch in _batches(frames)]
         return torch.cat([torch.zeros(0, CONDITIONS_DIM), *read]).numpy()
 
 

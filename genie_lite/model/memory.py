@@ -8,11 +8,14 @@ do; the dynamics decides whom to trust). Batched, because training dreams many w
 
 from __future__ import annotations
 
+from copy import copy
+
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from genie_lite.camera import NEAR, TAN_X, THUMB_HEIGHT, THUMB_WIDTH
+from genie_lite.conditions import CONDITIONS_DIM
+from genie_lite.model.light import Light
 from genie_lite.model.reproject import camera_rays, rotation, warp
 
 LATER = 0.4
@@ -34,13 +37,24 @@ class SpatialMemory:
 
     batch worlds side by side with `slots` remembered views each, of which `worth` says what they are worth (0: nothing
     stored, DREAMED, or 1). A hint is made of the two views that see most of the coming one; on a tie the oldest wins.
+    With a light, views are shown under the conditions (1 18) of now, whichever they were stored under.
     """
 
-    def __init__(self, batch: int, slots: int, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        batch: int,
+        slots: int,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        light: Light | None = None,
+        conditions: Tensor | None = None,
+    ) -> None:
         self.views = torch.zeros(batch, slots, 4, THUMB_HEIGHT, THUMB_WIDTH, device=device, dtype=dtype)
         self.poses = torch.zeros(batch, slots, 5, device=device)
         self.worth = torch.zeros(batch, slots, device=device)
-        self._light = torch.ones(batch, slots, 3, THUMB_HEIGHT, 1, device=device)
+        self._light = light
+        self._now = torch.zeros(1, CONDITIONS_DIM) if conditions is None else conditions
+        self._conditions = torch.zeros(batch, slots, CONDITIONS_DIM, device=device)
         self.rays = camera_rays(device)
         depth = torch.tensor(_PROBE_DEPTHS, device=device)
         column = torch.tensor(_PROBE_COLUMNS, device=device) * TAN_X
@@ -54,11 +68,18 @@ class SpatialMemory:
         self.views[rows, slot[rows]] = thumbnail[rows].to(self.views.dtype)
         self.poses[rows, slot[rows]] = pose[rows].float()
         self.worth[rows, slot[rows]] = worth[rows]
-        self._light[rows, slot[rows]] = 1.0
+        self._conditions[rows, slot[rows]] = self._now
 
-    def relight(self, gain: Tensor) -> None:
-        """Shows every view brighter or darker from now on: each row's colours (0 to 2) times a gain, 1 3 h 1."""
-        self._light *= F.interpolate(gain, size=(THUMB_HEIGHT, 1), mode="bilinear")
+    def come_under(self, conditions: Tensor) -> None:
+        """Shows and stores views under other conditions (1 18) from now on."""
+        self._now = conditions
+
+    def branch(self) -> SpatialMemory:
+        """The same views, kept apart from now on."""
+        other = copy(self)
+        other.views, other.poses = self.views.clone(), self.poses.clone()
+        other.worth, other._conditions = self.worth.clone(), self._conditions.clone()
+        return other
 
     def forget(self) -> None:
         """Lets go of every view."""
@@ -111,24 +132,24 @@ class SpatialMemory:
 
     def lit(self, pictures: Tensor, slots: Tensor) -> Tensor:
         """Pictures (N 3 H W) of the first world's views in these slots, in the light of now."""
-        light = F.interpolate(self._light[0, slots], size=(pictures.shape[2], 1), mode="bilinear")
-        return _in_light(pictures, light)
+        return self._relit(pictures, torch.zeros_like(slots), slots)
 
     def _lit(self, rows: Tensor, slot: Tensor) -> Tensor:
         """The views in these slots, B 4 72 128, in the light of now."""
-        views, light = self.views[rows, slot], self._light[rows, slot].to(self.views.dtype)
-        return torch.cat([_in_light(views[:, :3], light), views[:, 3:]], 1)
+        views = self.views[rows, slot]
+        return torch.cat([self._relit(views[:, :3], rows, slot), views[:, 3:]], 1)
+
+    def _relit(self, colours: Tensor, rows: Tensor, slot: Tensor) -> Tensor:
+        before = self._conditions[rows, slot]
+        if self._light is None or torch.equal(before, self._now.expand_as(before)):
+            return colours
+        return self._light.relit(colours, self.views[rows, slot, 3:], self.poses[rows, slot, 4], before, self._now)
 
 
 def _half(colours: Tensor, depth: Tensor) -> Tensor:
     """Half a hint: colours B 3 72 128, depth B 1 72 128, infinite where unknown -> B 4 72 128."""
     known = depth < torch.inf
     return torch.cat([colours * known, known.float()], 1)
-
-
-def _in_light(colours: Tensor, light: Tensor) -> Tensor:
-    """Colours in [-1, 1], N 3 H W, each row so many times as bright: N 3 H 1."""
-    return ((colours + 1) * light - 1).clamp(-1, 1)
 
 
 def empty_hint(batch: int, device: torch.device) -> Tensor:

@@ -1,10 +1,9 @@
 """What the judge reads off pictures: how far things are, what country and weather they show, and which keys move them.
-Small networks behind features that stay as they are (see judge.py). Shapes are B C H W."""
+Small networks behind or beside features that stay as they are (see judge.py). Shapes are B C H W."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +15,14 @@ from genie_lite.model.layers import ResidualBlock
 HOURS = 24
 """Classes of the hour: a distribution, for a picture may say that it is dawn or dusk and not which."""
 
-BANDS = 4
-"""Rows that a picture is described by: sky, horizon, and what is farther and nearer."""
+BANDS = 3
+"""Rows that a picture is summed up in: sky, horizon, and what is near."""
 
-GRID = (6, 8)
-"""Into how many rows and columns a picture is divided for its mean colours."""
+READER_WIDTHS = (24, 48, 96, 128)
+"""Channels of the reader of conditions, 2, 4, 8 and 16 times smaller than the picture."""
+
+FINE, FINER = 24, 4.0
+"""Channels in which it looks for what is fine, and how much stronger that is made first."""
 
 KEYS = ("forward", "back", "right", "left", "turn_right", "turn_left", "look_up", "look_down", "jump", "run")
 
@@ -46,46 +48,47 @@ class DepthReader(nn.Module):
 
 
 class ConditionsReader(nn.Module):
-    """What `describe` says of a picture -> logits of biomes (8), of the hour (HOURS), and of strengths (8)."""
+    """A picture -> logits of biomes (8), of the hour (HOURS), and of strengths (8). It has layers of its own from the
+    pixels on: falling rain and snow are fine, so they are looked for in what stands out from its surroundings, and
+    summed up where they are still seen."""
 
-    def __init__(self, inputs: int, width: int = 112) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.usual: Tensor
-        self.spread: Tensor
-        self.register_buffer("usual", torch.zeros(inputs))
-        self.register_buffer("spread", torch.ones(inputs))
-        self.layers = nn.Sequential(
-            nn.Dropout(0.2), nn.Linear(inputs, width), nn.SiLU(), nn.Dropout(0.3), nn.Linear(width, width), nn.SiLU(),
-            nn.Dropout(0.2), nn.Linear(width, len(BIOMES) + HOURS + len(STRENGTHS)),
+        one, two, three, four = READER_WIDTHS
+        self.down1 = nn.Conv2d(3, one, 4, stride=2, padding=1)
+        self.down2 = nn.Conv2d(one, two, 3, stride=2, padding=1)
+        self.down3 = nn.Conv2d(two, three, 3, stride=2, padding=1)
+        self.down4 = nn.Conv2d(three, four, 3, stride=2, padding=1)
+        self.block = ResidualBlock(four)
+        self.fine1 = nn.Conv2d(3, FINE, 5, stride=2, padding=2)
+        self.fine2 = nn.Conv2d(FINE, FINE, 3, padding=1)
+        self.out = nn.Sequential(
+            nn.Dropout(0.2), nn.Linear((BANDS + 1) * four + (2 * BANDS + 1) * FINE, 128), nn.SiLU(), nn.Dropout(0.2),
+            nn.Linear(128, len(BIOMES) + HOURS + len(STRENGTHS)),
         )  # fmt: skip
 
-    def forward(self, described: Tensor) -> Tensor:
-        """B inputs -> B 40."""
-        raw: Tensor = self.layers(((described - self.usual) / self.spread).clamp(-4, 4))
+    def forward(self, frame: Tensor) -> Tensor:
+        """B 3 144 256 in [-1, 1] -> B 40."""
+        x = frame
+        for down in (self.down1, self.down2, self.down3, self.down4):
+            x = F.silu(down(x))
+        x = F.silu(self.block(x))
+        around = F.avg_pool2d(frame, 5, stride=1, padding=2, count_include_pad=False)
+        fine = F.silu(self.fine2(F.silu(self.fine1(FINER * (frame - around)))))
+        sums = _by_band(x), x.amax((2, 3)), _by_band(fine), _by_band(fine.square()), fine.amax((2, 3))
+        raw: Tensor = self.out(torch.cat(sums, 1))
         return raw
 
-    def conditions(self, described: Tensor) -> Tensor:
-        """B inputs -> what it most likely shows, B 18 in the order of CONDITION_NAMES."""
-        biomes, hours, strengths = self(described).split((len(BIOMES), HOURS, len(STRENGTHS)), 1)
+    def conditions(self, frame: Tensor) -> Tensor:
+        """B 3 144 256 -> what it most likely shows, B 18 in the order of CONDITION_NAMES."""
+        biomes, hours, strengths = self(frame).split((len(BIOMES), HOURS, len(STRENGTHS)), 1)
         angle = likely_hour(hours.softmax(1)) * (2 * math.pi / 24)
         return torch.cat([biomes.softmax(1), angle.sin(), angle.cos(), strengths.sigmoid()], 1)
 
 
-def describe(frame: Tensor, scales: Sequence[Tensor], seen: Tensor) -> Tensor:
-    """A picture (B 3 144 256), features of it at several scales, and what is seen in it as a whole, as one row of
-    numbers each: mean and spread of every feature in BANDS rows, its greatest value, and the mean colours of GRID, for
-    hour and air are in the colours of sky and ground."""
-    parts = [seen]
-    for features in scales:
-        mean = F.adaptive_avg_pool2d(features, (BANDS, 1))
-        square = F.adaptive_avg_pool2d(features.square(), (BANDS, 1))
-        parts += [mean.flatten(1), (square - mean.square()).clamp_min(0).sqrt().flatten(1), features.amax((2, 3))]
-    return torch.cat([*parts, F.adaptive_avg_pool2d(frame, GRID).flatten(1)], 1)
-
-
-def described_dim(widths: Sequence[int], seen: int) -> int:
-    """How many numbers `describe` gives."""
-    return seen + (2 * BANDS + 1) * sum(widths) + 3 * math.prod(GRID)
+def _by_band(x: Tensor) -> Tensor:
+    """B C H W -> B C*BANDS, means."""
+    return x.unflatten(2, (BANDS, -1)).mean((3, 4)).flatten(1)
 
 
 class KeyReader(nn.Module):

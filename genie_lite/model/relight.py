@@ -1,8 +1,6 @@
 """Another light over what is seen and remembered, as hour and weather change, and what falls from the sky before it.
 
-Dynamics, memory and an eye at rest all hold on to what was there, and that includes its light. What the colours of each
-row of a picture are under some conditions, on average, is known from places that were seen under many skies (see
-Weather.brightness); the ratio of two such means is by how much a view is made brighter or darker, bluer or redder.
+Dynamics, memory and an eye at rest all hold on to what was there, and that includes its light (light.py).
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from torch.nn import functional as F
 
 from genie_lite.model.autoencoder import PATCH, Autoencoder
 from genie_lite.model.layers import patchify
+from genie_lite.model.light import Light
 from genie_lite.model.weather import Weather
 
 
@@ -22,14 +21,16 @@ class Relight:
         self._encode = autoencoder.encoder.linear.weight.detach().clone()
         self._weather = weather
 
-    def gain(self, before: Tensor, after: Tensor) -> Tensor:
-        """By what to multiply the colours (0 to 2) of each row, when conditions 1 18 become others: 1 3 18 1."""
-        return (self._weather.brightness(after) - self._weather.brightness(before)).exp().detach()
+    @property
+    def light(self) -> Light:
+        """What it is learnt from."""
+        return self._weather.light
 
-    def change(self, frame: Tensor, gain: Tensor) -> Tensor:
-        """What to add to the latent of a frame, 1 3 144 256 in [-1, 1]: 1 16 18 32."""
-        rows = F.interpolate(gain, size=(frame.shape[2], 1), mode="bilinear")
-        return F.conv2d(patchify((frame + 1) * (rows - 1), PATCH), self._encode)
+    def change(self, frame: Tensor, log_depth: Tensor, pose: Tensor, before: Tensor, after: Tensor) -> Tensor:
+        """What to add to the latent of a frame (1 3 144 256 in [-1, 1], log-depth 1 1 72 128, seen from pose 1 5) when
+        conditions (1 18) become others: 1 16 18 32."""
+        relit = self.light.relit(frame, log_depth, pose[:, 4].float(), before, after)
+        return F.conv2d(patchify(relit - frame, PATCH), self._encode)
 
     def in_weather(self, latent: Tensor, thumbnail: Tensor, conditions: Tensor, pose: Tensor, index: int) -> Tensor:
         """The latent (1 16 18 32) with what falls in front of it, to be shown and not to be dreamed on from.

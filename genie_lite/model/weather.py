@@ -1,4 +1,4 @@
-"""What hour and weather do to a picture: the light of each row, and falling snow and rain, laid over it.
+"""What hour and weather do to a picture: the light (light.py), and falling snow and rain, laid over it.
 
 A network that answers doubt with a mean draws no flakes: where they are cannot be foretold, so their mean is nothing.
 So they are not dreamed but shown: how opaque they make each point of a still eye's picture was worked out once, by
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from genie_lite.camera import THUMB_HEIGHT, THUMB_WIDTH, VERTICAL_FOV
-from genie_lite.conditions import BIOMES, CONDITION_NAMES
+from genie_lite.conditions import CONDITION_NAMES
+from genie_lite.model.light import SKY_FEATURES, Light, sky_features
 
 KINDS = {"snowfall": 32, "rain": 6}
 """What falls, and how many frames of it are kept: flakes are to be followed with the eye, streaks are not."""
@@ -23,30 +24,20 @@ MEANT = 0.75
 BLEND = 8
 """Frames over which the end of the film goes over into its beginning."""
 
-ROWS = 18
-"""Of a picture, each with a brightness of its own."""
-
-COLOUR_FEATURES = 13 + len(BIOMES)
 _ROWS_A_RADIAN = THUMB_HEIGHT / VERTICAL_FOV
 
 
 class Weather(nn.Module):
-    """How opaque what falls is, by kind: frames N 72 128 in [0, 1]; linear in what the sky is like, its colour; and a
-    small network for the light."""
+    """How opaque what falls is, by kind: frames N 72 128 in [0, 1]; linear in what the sky is like, its colour; and the
+    light."""
 
     def __init__(self) -> None:
         super().__init__()
         self.colours: Tensor
         for kind, frames in KINDS.items():
             self.register_buffer(kind, torch.zeros(frames, THUMB_HEIGHT, THUMB_WIDTH))
-        self.register_buffer("colours", torch.zeros(len(KINDS), COLOUR_FEATURES, 3))
-        last = nn.Linear(64, 3 * ROWS)
-        nn.init.zeros_(last.weight)
-        self.light = nn.Sequential(nn.Linear(COLOUR_FEATURES, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), last)
-
-    def brightness(self, conditions: Tensor) -> Tensor:
-        """The logarithm of the mean colour (0 to 2) of each row of a picture under conditions B 18: B 3 ROWS 1."""
-        return self.light(sky_features(conditions)).reshape(-1, 3, ROWS, 1)
+        self.register_buffer("colours", torch.zeros(len(KINDS), SKY_FEATURES, 3))
+        self.light = Light()
 
     def change(self, picture: Tensor, conditions: Tensor, index: int, yaw: float, pitch: float) -> Tensor | None:
         """What to add to a picture, 1 3 72 128 in [-1, 1], under conditions 1 18; None where nothing falls. index: of
@@ -74,12 +65,3 @@ class Weather(nn.Module):
         if at >= BLEND:
             return film[at]
         return torch.lerp(film[length + at], film[at], (at + 1) / (BLEND + 1))
-
-
-def sky_features(conditions: Tensor) -> Tensor:
-    """Conditions B 18 -> B COLOUR_FEATURES: what the colour of flakes and streaks is linear in."""
-    sin, cos = conditions[:, 8], conditions[:, 9]
-    two, three = (2 * sin * cos, cos * cos - sin * sin), (3 * sin - 4 * sin**3, 4 * cos**3 - 3 * cos)
-    four = (2 * two[0] * two[1], two[1] ** 2 - two[0] ** 2)
-    hours = torch.stack([torch.ones_like(sin), sin, cos, *two, *three, *four], 1)
-    return torch.cat([hours, conditions[:, 10:14], conditions[:, :8]], 1)

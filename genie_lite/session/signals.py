@@ -1,7 +1,7 @@
 """What can be seen of a dream's coherence from the frames alone: the raw signals, in plain units. numpy only.
 
 Four times a second a frame is judged, by its picture (bands of detail, colour, flicker, drawn motion), its latent and
-how unlike the first one that is, its agreement with memory, how much of the view memory has from where the dream began,
+how unlike earlier ones that is, its agreement with memory, how much of the view memory has from where the dream began,
 and the conditions read back from it.
 """
 
@@ -61,6 +61,9 @@ LEAK = 0.95
 STRAYED_TURN, STRAYED_WAY = 0.3, 4.0
 """Radians, and metres, of not going as asked after which little of the view that was meant is left."""
 
+NOVELTY_EVERY, NOVELTY_OVER = 2 * JUDGED_PER_SECOND, 32
+"""How many judged frames apart the views are that a new one is compared with, and how many of them at most."""
+
 EVENT = 0.05
 """Conditions that were asked to change by more are an event: the world may look different from now on."""
 
@@ -78,7 +81,9 @@ class Signals:
         self._reference: dict[str, list[float]] = {}
         self._means: dict[str, float] = {}
         self._palettes: list[Plane] = []
+        self._tones: deque[Plane] = deque(maxlen=NOVELTY_OVER)
         self._first: Plane | None = None
+        self._judged = 0
         self._seconds = 0.0
 
     def update(self, frame: Frame, action: Action | None, asked: Conditions | None) -> dict[str, float] | None:
@@ -98,6 +103,7 @@ class Signals:
         found |= self._changes(found) | self._jumps(found)
         found |= self._lasting(found)
         self._misturned = 0.0
+        self._judged += 1
         return found
 
     def _notice_event(self, meant: NDArray[np.float32], had: NDArray[np.float32]) -> None:
@@ -107,7 +113,8 @@ class Signals:
             for learned in (self._recent, self._reference, self._means):
                 learned.clear()
             self._palettes.clear()
-            self._first = None
+            self._tones.clear()
+            self._first, self._judged = None, 0
         self._swapped = float(np.abs(meant - had).max())
 
     def _move(self, before: Pose, now: Pose, action: Action | None) -> None:
@@ -175,7 +182,13 @@ class Signals:
         tone = _tone(frame.latent)
         if self._first is None:
             self._first = tone
-        return _spread(frame.latent) | {"tone": float(((tone - self._first) ** 2).sum(0).mean())}
+        apart = [_apart(tone, other) for other in self._tones]
+        if self._judged % NOVELTY_EVERY == 0:
+            self._tones.append(tone)
+        return _spread(frame.latent) | {
+            "tone": _apart(tone, self._first),
+            "novelty": sum(apart) / len(apart) if apart else 0.0,
+        }
 
     def _seen(self, frame: Frame, asked: Conditions) -> dict[str, float]:
         if frame.seen is None:
@@ -232,6 +245,11 @@ def _tone(latent: Plane) -> Plane:
     colour and kind is where (after LPIPS, Zhang et al. 2018)."""
     tone: Plane = latent / np.sqrt((latent * latent).sum(0) + 0.1)
     return tone
+
+
+def _apart(one: Plane, other: Plane) -> float:
+    """Between 0 and 4: the mean distance of two tones, squared."""
+    return float(((one - other) ** 2).sum(0).mean())
 
 
 def _spread(latent: Plane) -> dict[str, float]:

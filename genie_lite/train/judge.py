@@ -1,8 +1,8 @@
 """The judge's training, on the simulator alone: its features first, unless those of another judge are kept; then what
 reads depth, conditions and keys behind and beside them.
 
-Conditions are read off what the features say of a view, keys off how the eye moved. Both are worked out once for each
-view or pair of frames, so that their readers, small as they are, see all of them hundreds of times.
+Conditions are read off the pictures, and most of the time goes there. Keys are read off how the eye moved, which is
+worked out once for each pair of frames, so that their reader, small as it is, sees all of them hundreds of times.
 """
 
 from __future__ import annotations
@@ -31,14 +31,11 @@ from genie_lite.train.judge_views import LONG, Views, damaged, load_views, under
 from genie_lite.train.loop import Ranks, Schedule, fit
 from genie_lite.train.sheets import save_sheet
 
-SHARES = {"features": 0.45, "depth": 0.16, "conditions": 0.15, "moves": 0.2, "keys": 0.04}
+SHARES = {"features": 0.3, "depth": 0.06, "conditions": 0.5, "moves": 0.12, "keys": 0.02}
 """How the budget is divided; where features are kept, the others take their share."""
 
-FASTER = {"conditions": 4.0}
-"""What learns at another rate, as a factor: its inputs are many and much alike."""
-
 FRAMES = 9_800
-VIEWS_A_PLACE = 14
+VIEWS_A_PLACE = 28
 """Frames of episodes for each place that is drawn under other skies."""
 
 STRENGTHS_WEIGHT = 16.0
@@ -56,31 +53,30 @@ def train_judge(
     most_frames: int = 0, keep: Path | None = None,
 ) -> Judge:  # fmt: skip
     """Trains a judge and leaves it in `out`. keep: a folder with a judge whose features and distance the new one shall
-    have. Raises DataError, OutputError, CheckpointError, RenderError."""
+    have, and whose readers go on. Raises DataError, OutputError, CheckpointError, RenderError."""
     held_out_paths(data)  # before minutes are spent
     kept, cache, most = load_judge(keep) if keep else None, out / "training", most_frames or FRAMES
     net, rate, seed = JudgeNet(), learning_rate or 1e-3, seed * 1000 + ranks.rank
     views = load_views(data, "train", most)
     shares = {name: share for name, share in SHARES.items() if kept is None or name != "features"}
     budget = {name: seconds * share / sum(shares.values()) for name, share in shares.items()}
-    made: dict[str, Any] = {"kept_features_of": kept.made} if kept else {}
+    made: dict[str, Any] = {"went_on_from": kept.made} if kept else {}
 
     def train(name: str, part: Any) -> None:
-        schedule = Schedule(budget[name], learning_rate=rate * FASTER.get(name, 1.0), ema=0.99)
+        schedule = Schedule(budget[name], learning_rate=rate, ema=0.995)
         part.module.requires_grad_(True)
         made[name] = fit(part, schedule, cache, ranks, lambda _ema, _made: None)
         part.module.requires_grad_(False).eval()
 
     if kept:
-        net.keep_yardstick(kept.net)
+        net.load_state_dict(kept.net.state_dict())
     else:
         train("features", FeaturesPart(net, views, batch or 16, seed))
     net.requires_grad_(False).eval().to(ranks.device)
     train("depth", DepthPart(net, views, batch or 16, seed))
     many = under_skies(views, data, max(1, most // VIEWS_A_PLACE), cache)
-    rows = described(net, many, cache, seed)
+    train("conditions", ConditionsPart(net, many, 2 * (batch or 16), seed))
     del views, many
-    train("conditions", ConditionsPart(net, rows, 8 * (batch or 16), seed))
     steps = load_steps(data, net, budget["moves"], cache, seed)
     train("keys", KeysPart(net, steps, 4 * (batch or 16), seed))
     judge = Judge(net.cpu().eval().requires_grad_(False), {**made, "pairs_of_frames": steps.moved.shape[:2].numel()})
@@ -169,23 +165,20 @@ class DepthPart:
 
 
 class ConditionsPart:
-    """The reader of conditions, from what the features say of each view."""
+    """The reader of conditions, from pictures, some of them damaged."""
 
     name = "judge_conditions"
 
-    def __init__(self, net: JudgeNet, views: Described, batch: int, seed: int) -> None:
+    def __init__(self, net: JudgeNet, views: Views, batch: int, seed: int) -> None:
         self.module, self.views, self.batch = net.conditions, views, batch
         self.random = torch.Generator().manual_seed(seed + 2)
-        rows = views.rows.float()
-        self.module.usual.copy_(rows.mean(0))
-        self.module.spread.copy_(rows.std(0) + 1e-3)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropies of biomes, hour and strengths."""
         device = next(self.module.parameters()).device
-        pick = torch.randint(len(self.views.rows), (self.batch,), generator=self.random)
-        rows, truth = self.views.rows[pick].float().to(device), self.views.conditions[pick].to(device)
-        loss = conditions_loss(self.module(rows).float(), truth)
+        clean, _, truth = self.views.draw(self.batch, self.random)
+        frames = damaged(clean, self.random, 1)[0].to(device)
+        loss = conditions_loss(self.module(frames).float(), truth.to(device))
         return loss, {"conditions": loss.detach()}
 
     def sheet(self, module: nn.Module, path: Path) -> None:
@@ -201,28 +194,6 @@ def conditions_loss(raw: Tensor, truth: Tensor) -> Tensor:
     hour = F.cross_entropy(hours, (SHARPNESS * near).softmax(1))
     fallen = F.binary_cross_entropy_with_logits(strengths, truth[:, 10:].clamp(0, 1))
     return F.cross_entropy(biomes, truth[:, :8]) + hour + STRENGTHS_WEIGHT * fallen
-
-
-@dataclass(slots=True)
-class Described:
-    """What a judge's features say of N views: rows float16 N C (see `describe`), conditions N 18."""
-
-    rows: Tensor
-    conditions: Tensor
-
-
-@torch.no_grad()
-def described(net: JudgeNet, views: Views, cache: Path, seed: int) -> Described:
-    """Looks at every view once, some of them damaged, unless the cache folder has it."""
-    path = cache / f"judge_described-{seed}.safetensors"
-    if not path.is_file():
-        noise, device = torch.Generator().manual_seed(seed + 5), next(net.parameters()).device
-        rows = []
-        for at in range(0, len(views.frames), 4):
-            frames = to_unit(views.frames[at : at + 4].permute(0, 3, 1, 2))
-            rows.append(net.described(damaged(frames, noise, 1)[0].to(device)).half().cpu())
-        _keep(path, {"rows": torch.cat(rows), "conditions": views.conditions})
-    return Described(**load_file(path))
 
 
 @dataclass(slots=True)

@@ -10,15 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genie_lite.actions import STEPS_PER_SECOND
-from genie_lite.conditions import CONDITION_NAMES, LIGHTS, STRENGTHS, light_of
+from genie_lite.conditions import LIGHTS, STRENGTHS, light_of
 from genie_lite.data.episodes import Episode, read_episode
 from genie_lite.errors import DataError
 from genie_lite.model.judge import CLIP_DIM, KEYS, Judge, JudgeNet, Observed, pressed_keys, raw_clips
 from genie_lite.train.clips import episode_paths
 
 CLIP_LENGTH = 16
-WALK, WINDOW = 3 * STEPS_PER_SECOND, STEPS_PER_SECOND // 2
 
 
 def held_out_paths(folder: Path) -> list[Path]:
@@ -38,7 +36,7 @@ def calibrate(judge: Judge, folder: Path, fix_distance: bool) -> dict[str, Any]:
         _fix_distance(judge, truths)
     keys = _fix_thresholds(judge.net, truths, observed)
     _fix_clip_axes(judge.net, observed)
-    return {**keys, **read_well(truths, observed), "wander": wander(truths, observed)}
+    return {**keys, **read_well(truths, observed)}
 
 
 def _fix_distance(judge: Judge, truths: list[Episode]) -> None:
@@ -90,22 +88,6 @@ def _fix_clip_axes(net: JudgeNet, observed: list[Observed]) -> None:
     net.clip_axes[:, : len(axes)] = torch.from_numpy(
         (axes / np.maximum(sizes, 1e-6)[:, None]).T / spread[:, None]
     ).float()
-
-
-def wander(truths: list[Episode], observed: list[Observed]) -> dict[str, float]:
-    """How far the reading of each strength changes within WALK frames of a walk on which the strength itself does not:
-    the mean over half a second against the next, exceeded in one of twenty cases."""
-    found = {}
-    for name in STRENGTHS:
-        column, changes = CONDITION_NAMES.index(name), [0.0]
-        for truth, seen in zip(truths, observed, strict=True):
-            true, read = truth.conditions[:, column], seen.conditions[:, column]
-            for at in range(0, len(read) - WALK - WINDOW, WINDOW):
-                if np.ptp(true[at : at + WALK + WINDOW]) < 0.05:
-                    before, after = (read[first : first + WINDOW].mean() for first in (at, at + WALK))
-                    changes.append(abs(float(after - before)))
-        found[name] = round(float(np.quantile(changes, 0.95)), 3)
-    return found
 
 
 def read_well(truths: list[Episode], observed: list[Observed]) -> dict[str, Any]:

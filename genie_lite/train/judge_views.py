@@ -72,8 +72,7 @@ def under_skies(views: Views, folder: Path, places: int, cache: Path) -> Views:
     path = cache / f"skies-{places}x{SKIES}.safetensors"
     if not path.is_file():
         world = read_episode(episode_paths(folder, "train")[0]).world
-        names = ("frames", "depth", "conditions")
-        drawn = dict(zip(names, map(torch.from_numpy, places_under_skies(world, places, SKIES)), strict=True))
+        drawn = {k: torch.from_numpy(v) for k, v in places_under_skies(world, places, SKIES)._asdict().items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}.tmp")
         save_file(drawn, draft)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from genie_lite.data.skies import places_under_skies, still_films
-from genie_lite.model.weather import COLOUR_FEATURES, KINDS, MEANT, ROWS, Weather, sky_features
+from genie_lite.data.skies import Views, places_under_skies, still_films
+from genie_lite.model.light import MOST_GAIN, SKY_FEATURES, Light, heights, sky_features
+from genie_lite.model.weather import KINDS, MEANT, Weather
 
 OPACITY = {"snowfall": 0.9, "rain": 0.5}
 """How opaque a flake and a streak are at most: what a picture shows of their colour is that share of it."""
@@ -20,11 +21,14 @@ OPACITY = {"snowfall": 0.9, "rain": 0.5}
 PLACES, SKIES, STILL = 8, 24, 12
 """Where and under which skies colours are looked at, and for how many frames each."""
 
-LIT_PLACES, LIT_SKIES, LIGHT_STEPS = 200, 16, 4000
-"""How many places, under how many skies each, the light of rows is learnt from, and for how many batches."""
+LIT_PLACES, LIT_SKIES, LIGHT_STEPS = 200, 16, 3000
+"""How many places, under how many skies each, the light is learnt from, and for how many batches."""
 
-DARKEST = 0.08
-"""No mean colour counts as darker than this, of 2 (white)."""
+PAIRS, PIXELS = 64, 256
+"""How many places, and how many pixels of each, a batch has."""
+
+DARK = 0.15
+"""The brightness, of 1, below which errors weigh hardly more."""
 
 STANDS_OUT = 16.0
 """Grey levels by which something has to differ from what is behind it for its colour to be known."""
@@ -36,7 +40,8 @@ FAINTEST = 0.06
 def fit_weather(weather: Weather, world: str) -> dict[str, Any]:
     """Sets every buffer, and says how it was done. A world in which nothing falls leaves them at zero. Raises
     RenderError where the world cannot draw."""
-    made: dict[str, Any] = {"light": fit_light(weather, *places_under_skies(world, LIT_PLACES, LIT_SKIES)[::2])}
+    views = places_under_skies(world, LIT_PLACES, LIT_SKIES, still=True)
+    made: dict[str, Any] = {"light": fit_light(weather.light, views, LIT_SKIES)}
     for number, (kind, count) in enumerate(KINDS.items()):
         skies: list[Tensor] = []
         colours: list[Tensor] = []
@@ -47,10 +52,10 @@ def fit_weather(weather: Weather, world: str) -> dict[str, Any]:
             if colour is not None:
                 skies.append(torch.from_numpy(conditions))
                 colours.append(torch.from_numpy(colour / 127.5 - 1).float())
-        if len(skies) < COLOUR_FEATURES:
+        if len(skies) < SKY_FEATURES:
             continue
         features, wanted = sky_features(torch.stack(skies)), torch.stack(colours)
-        within = features.T @ features + 0.003 * len(features) * torch.eye(COLOUR_FEATURES)
+        within = features.T @ features + 0.003 * len(features) * torch.eye(SKY_FEATURES)
         fitted = torch.linalg.solve(within, features.T @ wanted)
         weather.colours[number] = fitted
         film, conditions = next(iter(still_films(world, 1, 1, count, kind, MEANT)))
@@ -61,28 +66,53 @@ def fit_weather(weather: Weather, world: str) -> dict[str, Any]:
     return made
 
 
-def fit_light(weather: Weather, frames: NDArray[np.uint8], conditions: NDArray[np.float32]) -> dict[str, float]:
-    """Fits the light to frames, uint8 (N, 144, 256, 3), and their conditions (N, 18); gives its mean error, as a share
-    of the brightness."""
-    means = frames.reshape(len(frames), ROWS, -1, 3).mean(2, dtype=np.float32)
-    wanted = torch.from_numpy(means / 127.5).clamp_min(DARKEST).log().transpose(1, 2).unsqueeze(3)
-    known = torch.from_numpy(conditions)
-    weather.light.requires_grad_(True)
-    last = weather.light[4]
-    assert isinstance(last, nn.Linear)
-    last.bias.data = wanted.mean(0).flatten()
-    optimizer = torch.optim.AdamW(weather.light.parameters(), 3e-3, weight_decay=0.01)
-    random = torch.Generator().manual_seed(0)
+def fit_light(light: Light, views: Views, skies: int) -> dict[str, float]:
+    """Fits the light to places that were seen by a still eye under so many skies each; gives the mean error in grey
+    levels with which it tells what one looks like under another of its skies, and that of telling nothing."""
+    pixels = _Pixels(views, skies)
+    light.requires_grad_(True)
+    optimizer = torch.optim.AdamW(light.parameters(), 3e-3, weight_decay=0.01)
     for step in range(LIGHT_STEPS):
         optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / LIGHT_STEPS)
-        pick = torch.randint(len(known), (256,), generator=random)
-        off = F.smooth_l1_loss(weather.brightness(known[pick]), wanted[pick], beta=0.2)
+        told, true, _ = pixels.draw(light)
+        # In the dark small differences are seen too.
+        off = F.smooth_l1_loss(told / (true + DARK), true / (true + DARK), beta=0.1)
         optimizer.zero_grad()
         off.backward()
         optimizer.step()
-    weather.light.requires_grad_(False)
-    with torch.no_grad():
-        return {"error": round(float((weather.brightness(known) - wanted).abs().mean()), 3)}
+    light.requires_grad_(False)
+    told, true, before = (torch.cat(x) for x in zip(*(pixels.draw(light) for _ in range(50)), strict=True))
+    errors = {"error": told.clamp(0, 1) - true, "error_unchanged": before - true}
+    return {name: round(float(error.abs().mean()) * 255, 2) for name, error in errors.items()}
+
+
+class _Pixels:
+    """Pixels of places, each under two skies."""
+
+    def __init__(self, views: Views, skies: int) -> None:
+        self.skies, self.places = skies, len(views.frames) // skies
+        frames = torch.from_numpy(views.frames).permute(0, 3, 1, 2)
+        self.colours = torch.cat([F.avg_pool2d(some.float() / 255, 2) for some in frames.split(64)])
+        self.depth, self.sky = torch.from_numpy(views.depth), sky_features(torch.from_numpy(views.conditions))
+        self.height = heights(torch.from_numpy(views.pitch))
+        self.random = torch.Generator().manual_seed(0)
+
+    def draw(self, light: Light) -> tuple[Tensor, Tensor, Tensor]:
+        """What the light makes of some pixels under another sky, what they are there, and what they were: N 3 each, in
+        [0, 1]."""
+
+        def some(most: int) -> Tensor:
+            return torch.randint(most, (PAIRS, 1), generator=self.random)
+
+        place = some(self.places) * self.skies
+        one, other = place + some(self.skies), place + some(self.skies)
+        row, column = (torch.randint(n, (PAIRS, PIXELS), generator=self.random) for n in self.depth.shape[1:])
+        before, true = (self.colours[at, :, row, column] for at in (one, other))
+        height, depth = (x[one, row, column][..., None].float() for x in (self.height, self.depth))
+        lit = [light(self.sky[at].expand(-1, PIXELS, -1), height, depth) for at in (one, other)]
+        (air, gain), (other_air, other_gain) = (x.chunk(2, -1) for x in lit)
+        told = other_air + (before - air) * (other_gain - gain).exp().clamp(1 / MOST_GAIN, MOST_GAIN)
+        return told.flatten(0, 1), true.flatten(0, 1), before.flatten(0, 1)
 
 
 def colour_of(film: NDArray[np.uint8], opacity: float) -> NDArray[np.float64] | None:
