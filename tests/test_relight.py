@@ -1,5 +1,6 @@
 """Hour and weather put another light over what is seen and remembered; far pictures are told from near ones."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,14 @@ NOON, MIDNIGHT = 0.6, -0.7
 
 def row(hour: float) -> Tensor:
     return torch.from_numpy(biome("meadow", hour=hour).to_array())[None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_haste() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genie_lite.train.weather.LIGHT_STEPS", 400)
+        patch.setattr("genie_lite.train.weather.PIXELS", 64)
+        yield
 
 
 @pytest.fixture(scope="module")
