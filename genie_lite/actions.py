@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 STEPS_PER_SECOND = 24
 """World time: one action and one frame every 1/24 s."""
 
+WALK_SPEED, RUN_SPEED = 4.5, 9.0
+"""Metres a second, on level ground."""
+
 TURN_RATE = math.pi / 2
 """Radians a second that `turn = 1` adds to yaw: a full turn takes 4 s, 96 steps."""
 

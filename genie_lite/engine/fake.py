@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from genie_lite.actions import STEPS_PER_SECOND, Action
+from genie_lite.actions import RUN_SPEED, STEPS_PER_SECOND, WALK_SPEED, Action
 from genie_lite.camera import EYE_HEIGHT, TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH, Pose, log_depth
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import EngineInfo, Frame, Look, Start
 
-WALK_SPEED, RUN_SPEED = 4.5, 9.0
 SKY_DEPTH = 512.0
 LATENT_SHAPE = (16, 18, 32)
 

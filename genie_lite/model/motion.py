@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.actions import ACTION_DIM, LOOK_RATE, PITCH_LIMIT, STEPS_PER_SECOND, TURN_RATE
+from genie_lite.actions import ACTION_DIM, LOOK_RATE, PITCH_LIMIT, STEPS_PER_SECOND, TURN_RATE, WALK_SPEED
 from genie_lite.model.autoencoder import LATENT_CHANNELS
 
-WALK_STEP = 4.5 / STEPS_PER_SECOND
+WALK_STEP = WALK_SPEED / STEPS_PER_SECOND
 """Metres a walking step covers: the unit of all displacements inside the model."""
 
 FASTEST = 2.5

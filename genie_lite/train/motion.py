@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.model.autoencoder import Autoencoder
-from genie_lite.model.motion import PAST_MOTIONS, Motion, motion_between
+from genie_lite.model.motion import PAST_MOTIONS, WALK_STEP, Motion, motion_between
 from genie_lite.train.clips import LatentSet
 
 
@@ -59,5 +59,5 @@ def evaluate_motion(part: MotionPart) -> dict[str, float]:
     predicted, truth = part.predict(part.module, rows, noise=0.0)
     moving = truth[:, :2].abs() > 0.3
     right = (predicted[:, :2].sign() == truth[:, :2].sign())[moving].float().mean()
-    error = (predicted - truth).norm(dim=1).mean() * 100 * 4.5 / 24
+    error = (predicted - truth).norm(dim=1).mean() * 100 * WALK_STEP
     return {"centimetres": round(float(error), 3), "sign_accuracy": round(float(right), 4)}

@@ -8,13 +8,12 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND, Action
+from genie_lite.actions import ACTION_DIM, RUN_SPEED, STEPS_PER_SECOND, WALK_SPEED, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
 from genie_lite.conditions import Conditions
 
 Observation = NDArray[np.uint8]
 
-WALK_SPEED, RUN_SPEED = 4.5, 9.0
 DEPTH = 10.0
 """Metres, everywhere."""
 

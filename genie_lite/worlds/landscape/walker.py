@@ -8,14 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from genie_lite.actions import STEPS_PER_SECOND, Action
+from genie_lite.actions import RUN_SPEED, STEPS_PER_SECOND, WALK_SPEED, Action
 from genie_lite.camera import EYE_HEIGHT, Pose
 from genie_lite.worlds.landscape.noise import Floats
 from genie_lite.worlds.landscape.objects import push_out
 from genie_lite.worlds.landscape.terrain import WATER_LEVEL, Terrain
-
-WALK_SPEED, RUN_SPEED = 4.5, 9.0
-"""Metres a second."""
 
 _WADE = 0.6
 _STEEPEST = 1.0
