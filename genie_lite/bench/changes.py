@@ -123,8 +123,8 @@ QUICK = EventsPlan(episodes=2, mirror_worlds=1, mirror_kinds=("fog",))
 @dataclass
 class Outcome:
     """One event in one world. asked: by how much each strength of WEATHERS was to change; moved, moved_truth: how much
-    stronger the judge reads each off the last half second than off the same walk without the event, in the dream (empty
-    where an hour was asked for) and in the simulator; light, light_truth: whether most of it shows the asked hour's
+    stronger the judge reads each off the last half second than off the same walk without the event, in the dream and in
+    the simulator, empty where an hour was asked for; light, light_truth: whether most of it shows the asked hour's
     light, if one was asked for, and already, whether the past did so; shown: before, at the deadline in the dream and
     in the simulator, uint8 (3, 144, 256, 3). dreamed, true: whether it is read, which `tell` finds out."""
 
@@ -144,10 +144,10 @@ class Outcome:
 def tell(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Finds out which events are read. Each strength that was asked to change by CHANGED must have gone the way that
     was asked by more than its reading goes astray; the hour's light must be the asked one. Returns how far readings go
-    astray: in ASTRAY of the simulator's own films in which other things happen by less."""
+    astray: by less in ASTRAY of the simulator's own films in which the weather changes and they should not."""
     stray = {}
     for name in WEATHERS:
-        others = [abs(o.moved_truth[name]) for o in outcomes if abs(o.asked[name]) < UNASKED and o.moved_truth]
+        others = [abs(o.moved_truth[name]) for o in outcomes if abs(o.asked[name]) < UNASKED and "hour" not in o.shows]
         stray[name] = float(np.quantile(others, ASTRAY)) if others else 0.0
     for o in outcomes:
         o.dreamed, o.true = o.light, o.light_truth
@@ -239,7 +239,7 @@ def _event(kind: Kind, walks: _Walks) -> Outcome:
     return Outcome(
         kind.name, shows, wanted,
         {} if of_hour else _moved(rows, walks.uneventful(kind, True)),
-        _moved(rows_truth, walks.uneventful(kind, False)),
+        {} if of_hour else _moved(rows_truth, walks.uneventful(kind, False)),
         not of_hour or light_read(rows) == light,
         not of_hour or light_read(rows_truth) == light,
         of_hour and light_read(read(past)) == light,
