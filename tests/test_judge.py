@@ -16,6 +16,7 @@ from genie_lite.bench.control import read_back
 from genie_lite.bench.distortions import STRENGTHS, ordering, sensible
 from genie_lite.bench.heldout import Truth, record
 from genie_lite.camera import FAR, NEAR, TAN_X, TAN_Y
+from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.engine.shipped import checkpoint_roots, find_judge
 from genie_lite.errors import CheckpointError, RenderError
 from genie_lite.model.egomotion import MIRRORED, USUAL, egomotion
@@ -69,12 +70,13 @@ def test_the_distance_is_one_number_a_pair_and_none_for_equal_pictures(judge: Ju
 def test_what_is_observed_does_not_depend_on_how_pictures_are_batched(judge: Judge) -> None:
     film = pictures(19)
     whole = judge.observe(film)
-    assert whole.seen.shape[0] == whole.conditions.shape[0] == 19
+    read = judge.read_conditions(film)
+    assert whole.seen.shape[0] == 19 and read.shape == (19, CONDITIONS_DIM)
     assert whole.key_scores.shape == (18, len(KEYS)) and judge.read_actions(film).shape == (18, len(KEYS))
     for first in (0, 6, 13):
         part = judge.observe(film[first : first + 6])
         np.testing.assert_allclose(part.moved, whole.moved[first : first + 5], atol=1e-5)
-        np.testing.assert_allclose(part.conditions, whole.conditions[first : first + 6], atol=1e-5)
+        np.testing.assert_allclose(judge.read_conditions(film[first : first + 6]), read[first : first + 6], atol=1e-5)
     assert judge.clip_features(whole, 16, 1).shape == (4, CLIP_DIM)
     assert judge.clip_features(whole, 32, 8).shape == (0, CLIP_DIM)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genie_lite.bench.metrics import brightness, contrast, sharpness
 from genie_lite.conditions import Conditions, light_of
-from genie_lite.model.judge import Observed
+from genie_lite.model.judge import Judge
 
 ENDS = 0.15
 """The share of a film that counts as its beginning, and as its end."""
@@ -28,13 +28,13 @@ BORDER = 0.5
 """Hours: dusk does not begin at a stroke."""
 
 
-def drift(film: NDArray[np.uint8], observed: Observed) -> dict[str, float]:
+def drift(film: NDArray[np.uint8], judge: Judge) -> dict[str, float]:
     """How far beginning and end are apart: sharpness, brightness and contrast in grey levels, conditions as the mean
     difference of what the judge reads."""
     begun, ended = ends(len(film))
     found = {name: abs(_mean(measure, film[begun]) - _mean(measure, film[ended])) for name, measure in MEASURES.items()}
-    read = observed.conditions
-    return found | {"conditions": float(np.abs(read[begun].mean(0) - read[ended].mean(0)).mean())}
+    first, last = (judge.read_conditions(film[part]).mean(0) for part in (begun, ended))
+    return found | {"conditions": float(np.abs(first - last).mean())}
 
 
 def sharpness_ratio(film: NDArray[np.uint8]) -> float:

@@ -113,7 +113,7 @@ def _walks(found: Found, truth: Truth, plan: Plan, tools: Instruments, out: Path
         count = len(seen[series].seen)
         actions = truth.actions[plan.history : plan.history + count - 1]
         found.readings[series] = read_back(judge, seen[series], actions)
-    _compare_ends(found, truth, plan, {"": (walked.film, seen["memory"]), "_truth": (after, seen["truth"])}, judge)
+    _compare_ends(found, truth, plan, {"": walked.film, "_truth": after}, judge)
     _cut_clips(found, truth, plan, tools, seen, len(forgetful.film))
     found.moments = _moments(truth, walked.film, plan)
     if found.number < plan.films:
@@ -132,18 +132,16 @@ def _at_horizons(found: Found, walks: dict[str, Walk]) -> None:
                 found.numbers[f"strayed_m_{name}{suffix}"] = float(walked.strayed[frames - 1])
 
 
-def _compare_ends(
-    found: Found, truth: Truth, plan: Plan, films: dict[str, tuple[Film, Observed]], judge: Judge
-) -> None:
+def _compare_ends(found: Found, truth: Truth, plan: Plan, films: dict[str, Film], judge: Judge) -> None:
     """Drift over the whole rollout, and what is left of sharpness and conditions after a minute."""
     asked = truth.conditions[plan.history - 1]
     second = min(STEPS_PER_SECOND, plan.minute // 2)
-    for suffix, (film, seen) in films.items():
-        found.numbers |= {f"drift_{name}{suffix}": value for name, value in drift(film, seen).items()}
+    for suffix, film in films.items():
+        found.numbers |= {f"drift_{name}{suffix}": value for name, value in drift(film, judge).items()}
         if plan.horizon >= plan.minute:
             found.numbers[f"sharpness_ratio_60s{suffix}"] = sharpness_ratio(film[: plan.minute])
     if plan.horizon >= plan.minute:
-        last = films[""][1].conditions[plan.minute - second : plan.minute]
+        last = judge.read_conditions(films[""][plan.minute - second : plan.minute])
         found.numbers |= _agreement(last, asked, "60s")
     begun = judge.read_conditions(truth.frames[plan.history - second : plan.history])
     found.numbers |= _agreement(begun, asked, "truth")
@@ -171,10 +169,7 @@ def _cut_clips(
 
 
 def _first(observed: Observed, frames: int) -> Observed:
-    return Observed(
-        observed.seen[:frames], observed.moved[: frames - 1], observed.key_scores[: frames - 1],
-        observed.conditions[:frames],
-    )  # fmt: skip
+    return Observed(observed.seen[:frames], observed.moved[: frames - 1], observed.key_scores[: frames - 1])
 
 
 def _visits(found: Found, truth: Truth, plan: Plan, tools: Instruments, tick: Tick) -> None:

@@ -116,12 +116,11 @@ class JudgeNet(nn.Module):
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What the judge sees in T pictures: seen (T, 128), moved (T - 1, 12) as `egomotion` gives it, key_scores
-    (T - 1, 10) in the order of KEYS, conditions (T, 18); float32."""
+    (T - 1, 10) in the order of KEYS; float32."""
 
     seen: NDArray[np.float32]
     moved: NDArray[np.float32]
     key_scores: NDArray[np.float32]
-    conditions: NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -166,8 +165,8 @@ class Judge:
 
     @torch.inference_mode()
     def observe(self, frames: NDArray[np.uint8]) -> Observed:
-        """All but the distance, in one pass over consecutive pictures, uint8 (T, 144, 256, 3)."""
-        columns: list[list[Tensor]] = [[], [], []]
+        """All but distance and conditions, in one pass over consecutive pictures, uint8 (T, 144, 256, 3)."""
+        columns: list[list[Tensor]] = [[], []]
         last: tuple[Tensor, Tensor] | None = None
         for batch in _batches(frames):
             scales = self.net.scales(batch)
@@ -177,13 +176,11 @@ class Judge:
                 x if last is None else torch.cat([y, x]) for x, y in zip(views, last or views, strict=True)
             )
             moved = egomotion(before[:-1], before[1:], depth[:-1])
-            country = self.net.conditions.conditions(batch)
-            parts = (seen[:, :SEEN_DIM], moved, country)
-            for column, part in zip(columns, parts, strict=True):
+            for column, part in zip(columns, (seen[:, :SEEN_DIM], moved), strict=True):
                 column.append(part)
             last = (views[0][-1:], views[1][-1:])
-        seen, moved, country = (torch.cat(column) for column in columns)
-        return Observed(seen.numpy(), moved.numpy(), self._key_scores(moved).numpy(), country.numpy())
+        seen, moved = (torch.cat(column) for column in columns)
+        return Observed(seen.numpy(), moved.numpy(), self._key_scores(moved).numpy())
 
     def _key_scores(self, moved: Tensor) -> Tensor:
         return self.net.keys(moved[None])[0].sigmoid() if len(moved) else torch.zeros(0, len(KEYS))

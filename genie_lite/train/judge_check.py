@@ -36,7 +36,8 @@ def calibrate(judge: Judge, folder: Path, fix_distance: bool) -> dict[str, Any]:
         _fix_distance(judge, truths)
     keys = _fix_thresholds(judge.net, truths, observed)
     _fix_clip_axes(judge.net, observed)
-    return {**keys, **read_well(truths, observed)}
+    read = [judge.read_conditions(np.asarray(episode.frames)) for episode in truths]
+    return {**keys, **read_well(truths, read)}
 
 
 def _fix_distance(judge: Judge, truths: list[Episode]) -> None:
@@ -90,10 +91,10 @@ def _fix_clip_axes(net: JudgeNet, observed: list[Observed]) -> None:
     ).float()
 
 
-def read_well(truths: list[Episode], observed: list[Observed]) -> dict[str, Any]:
-    """How well conditions are read off single frames: the share whose strongest biome is found, the hour's mean error,
+def read_well(truths: list[Episode], readings: list[NDArray[np.float32]]) -> dict[str, Any]:
+    """How well conditions are read off each frame: the share whose strongest biome is found, the hour's mean error,
     the share of frames in which night, twilight and day are told apart, and the mean error of each strength."""
-    read = np.concatenate([o.conditions for o in observed])
+    read = np.concatenate(readings)
     true = np.concatenate([e.conditions for e in truths])
     hours = [np.arctan2(c[:, 8], c[:, 9]) * 12 / np.pi % 24 for c in (read, true)]
     error = np.abs((hours[0] - hours[1] + 12) % 24 - 12)
