@@ -115,7 +115,9 @@ def test_the_command_dreams_fits_tests_and_goes_on(
 
     monkeypatch.setattr(shipped, "find_judge", lambda folder, world: folder)
     monkeypatch.setattr(judge, "load_judge", lambda folder: SimpleNamespace(distance=distance))
-    options = meter.Options("counting", checkpoint, 16, False, "eager", "fp32", 1, tmp_path)
+    options = meter.Options("counting", checkpoint, 16, False, False, "eager", "fp32", 1, tmp_path)
+    with pytest.raises(GenieLiteError, match="no fitted meter"):
+        meter.main(replace(options, check=True))
     assert meter.main(options) == 0
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert line["bench"] == "meter" and line["worlds"] == 16 and line["seconds"] > 16
@@ -123,6 +125,11 @@ def test_the_command_dreams_fits_tests_and_goes_on(
         assert -1 <= line[name] <= 1
     fitted = read_calibration(checkpoint, line["checkpoint"])
     assert fitted is not None and fitted.quality["spearman"] == line["spearman"]
+    before = (checkpoint / "meter.json").read_bytes()
+    assert meter.main(replace(options, check=True)) == 0
+    check = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert check["check"] and check["worlds"] == 16 and (checkpoint / "meter.json").read_bytes() == before
+    assert check["spearman"] != line["spearman"], "other worlds"
     monkeypatch.setattr(trials, "roll_out", lambda *_: pytest.fail("dreamed again"))
     assert meter.main(replace(options, trials=20, only_fit=True)) == 0
     with pytest.raises(GenieLiteError, match="without --only-fit"):

@@ -40,6 +40,8 @@ class Options:
     """Dreams, of one world each; some seconds each on one core, the first sixteen a minute. A stopped run goes on."""
     only_fit: bool = False
     """Fit on the dreams that a stopped run left, without dreaming more."""
+    check: bool = False
+    """Fit nothing: test the meter that is there on worlds that none was ever fitted to."""
     runtime: Literal["auto", "openvino", "eager"] = "auto"
     """What runs the networks."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
@@ -57,33 +59,40 @@ class Options:
 
 
 def main(options: Options) -> int:
-    """Dreams, fits, tests, and leaves meter.json beside the weights. Raises GenieLiteError."""
+    """Dreams, fits, tests, and leaves meter.json beside the weights; or only tests it. Raises GenieLiteError."""
     from genie_lite.bench import calibrate
     from genie_lite.bench.coherence import progress_bar
     from genie_lite.engine.protocol import ENGINE
     from genie_lite.engine.shipped import find_checkpoint, find_judge, weights_hash
     from genie_lite.model.judge import load_judge
     from genie_lite.recording.report import prepare_folder
-    from genie_lite.session.calibration import METER, write_calibration
+    from genie_lite.session.calibration import METER, read_calibration, write_calibration
 
     folder = find_checkpoint(None if options.checkpoint else options.world, options.checkpoint)
     judge, checkpoint = load_judge(find_judge(folder, options.world)), weights_hash(folder)
-    out = prepare_folder(options.out / f"{checkpoint}-{ENGINE}")
+    known = read_calibration(folder, checkpoint) if options.check else None
+    if options.check and known is None:
+        raise GenieLiteError(f"no fitted meter in {folder}; make one: genie-lite bench meter")
+    out = prepare_folder(options.out / f"{checkpoint}-{ENGINE}{'-check' if options.check else ''}")
     with progress_bar() as bar:
         courses = gather(options, folder, out, judge.distance, lambda items, name: bar.track(items, description=name))
     if len({course.world for course in courses}) < LEAST:
         raise GenieLiteError(f"{out} holds fewer than {LEAST} dreams; run again without --only-fit")
-    fitted, found = calibrate.fit(courses, checkpoint), calibrate.quality(calibrate.cross_validated(courses))
-    write_calibration(replace(fitted, quality=found), folder / METER)
-    print(f"meter   {folder / METER}")
-    print(json.dumps({"bench": "meter", "world": options.world, **found, "checkpoint": checkpoint},
-                     separators=(",", ":")))  # fmt: skip
+    if known is not None:
+        found = calibrate.quality([calibrate.judge(known, {}, course) for course in courses])
+        found = {name: value for name, value in found.items() if "by_picture" not in name}
+    else:
+        fitted, found = calibrate.fit(courses, checkpoint), calibrate.quality(calibrate.cross_validated(courses))
+        write_calibration(replace(fitted, quality=found), folder / METER)
+        print(f"meter   {folder / METER}")
+    line = {"bench": "meter", "world": options.world, "check": options.check, **found, "checkpoint": checkpoint}
+    print(json.dumps(line, separators=(",", ":")))
     return 0
 
 
 def gather(options: Options, checkpoint: Path, out: Path, distance: Distance, track: Track) -> list[Course]:
     """All trials as courses: those on disk are read, the others dreamed first."""
-    from genie_lite.bench.trials import load_trial, roll_out, save_trial
+    from genie_lite.bench.trials import CHECK_SEED, FIRST_SEED, load_trial, roll_out, save_trial
     from genie_lite.worlds import make_world
 
     paths = {number: out / f"trial-{number:03d}.npz" for number in range(options.trials)}
@@ -96,7 +105,8 @@ def gather(options: Options, checkpoint: Path, out: Path, distance: Distance, tr
         memory = number % NO_MEMORY_EVERY != NO_MEMORY_EVERY - 1
         if memory not in engines:
             engines[memory] = _engine(options, checkpoint, memory)
-        save_trial(roll_out(engines[memory], world, number), paths[number])
+        first_seed = CHECK_SEED if options.check else FIRST_SEED
+        save_trial(roll_out(engines[memory], world, number, first_seed), paths[number])
     courses = [courses_of(load_trial(path), distance) for path in track(list(paths.values()), "judging")]
     return [course for own in courses for course in own]
 

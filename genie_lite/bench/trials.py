@@ -28,6 +28,9 @@ from genie_lite.session.signals import JUDGED_EVERY
 FIRST_SEED = SPLIT_SEEDS["validation"] + 500_000
 """Far from the episodes that training is validated on; never those of the benchmark."""
 
+CHECK_SEED = FIRST_SEED + 400_000
+"""Where worlds begin that no meter is fitted to, nor made for."""
+
 LENGTHS = (20, 20, 20, 60)
 """Seconds, in turns."""
 
@@ -90,13 +93,13 @@ class Trial:
     harmed: dict[str, Stretch]
 
 
-def roll_out(engine: DreamEngine, world: Any, number: int) -> Trial:
-    """Dreams trial `number`. Whether it has memory is the engine's affair."""
+def roll_out(engine: DreamEngine, world: Any, number: int, first_seed: int = FIRST_SEED) -> Trial:
+    """Dreams trial `number` of the worlds from first_seed on. Whether it has memory is the engine's affair."""
     full = number < FULL
     seconds = LENGTHS[(number + number // len(BIOMES)) % len(LENGTHS)] if full else GLANCE
     history = HISTORIES[number // 2 % len(HISTORIES)]
     policy = POLICIES[(number * 3 + number // len(BIOMES)) % len(POLICIES)]
-    truth = record(world, number, history + seconds * STEPS_PER_SECOND, (), policy, FIRST_SEED)
+    truth = record(world, number, history + seconds * STEPS_PER_SECOND, (), policy, first_seed)
     chance = np.random.default_rng(truth.seed)
     steps = len(truth.frames) - history
     harm_at = {name: int(chance.uniform(0.3, 0.8) * steps) for name in SABOTAGES if full}
