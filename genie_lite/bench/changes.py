@@ -21,7 +21,7 @@ from genie_lite.bench.plan import Tick
 from genie_lite.bench.revisits import backwards, mirrored_out
 from genie_lite.bench.subject import Dream
 from genie_lite.bench.world import Instruments
-from genie_lite.conditions import BIOMES, CONDITION_NAMES, LIGHTS, Conditions, light_of
+from genie_lite.conditions import BIOMES, CONDITION_NAMES, LAND, LIGHTS, STRENGTHS, Conditions, light_of
 from genie_lite.prompt.parser import parse
 from genie_lite.session.events import GLIDE_STEPS, Glide
 
@@ -33,7 +33,7 @@ WINDOW = STEPS_PER_SECOND // 2
 CHANGED = 0.3
 """From which change on a strength has to be seen to change."""
 
-WEATHERS = ("fog", "rain", "snowfall", "clouds")
+WEATHERS = tuple(name for name in STRENGTHS if name not in LAND)
 """The strengths that come and go."""
 
 UNASKED, ASTRAY = 0.05, 0.95

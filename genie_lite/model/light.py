@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.camera import TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH
+from genie_lite.camera import THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.conditions import BIOMES
-from genie_lite.model.reproject import SKY
+from genie_lite.model.reproject import SKY, camera_rays
 
 SKY_FEATURES = 13 + len(BIOMES)
 DEPTHS, HEIGHTS = 12, 20
@@ -71,15 +71,19 @@ class Light(nn.Module):
         where = torch.stack([torch.where(log_depth[:, 0] > SKY, 1.0, land), heights(pitch)], 3)
         maps = F.grid_sample(lines, where, align_corners=True)
         air, other_air, gain = F.interpolate(maps, size=colours.shape[2:]).chunk(3, 1)
-        own = ((colours + 1) / 2 - air) * gain.exp().clamp(1 / MOST_GAIN, MOST_GAIN)
-        return (2 * (other_air + own) - 1).clamp(-1, 1)
+        return (2 * follow((colours + 1) / 2, air, other_air, gain) - 1).clamp(-1, 1)
+
+
+def follow(colours: Tensor, air: Tensor, other_air: Tensor, gain: Tensor) -> Tensor:
+    """Colours in [0, 1] from one line to another, all of one shape; gain: the logarithm of the other's gain by this
+    one's."""
+    return other_air + (colours - air) * gain.exp().clamp(1 / MOST_GAIN, MOST_GAIN)
 
 
 def heights(pitch: Tensor) -> Tensor:
     """The sine of the angle above the eye at which each pixel of a thumbnail looks, by the eye's pitch: N -> N 72
     128."""
-    right = ((torch.arange(THUMB_WIDTH, device=pitch.device) + 0.5) / THUMB_WIDTH * 2 - 1) * TAN_X
-    up = (1 - (torch.arange(THUMB_HEIGHT, device=pitch.device) + 0.5) / THUMB_HEIGHT * 2)[:, None] * TAN_Y
+    right, up, _ = camera_rays(pitch.device).reshape(3, THUMB_HEIGHT, THUMB_WIDTH)
     sine, cosine = pitch.sin()[:, None, None], pitch.cos()[:, None, None]
     return (up * cosine + sine) / (1 + right.square() + up.square()).sqrt()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genie_lite.data.skies import Views, places_under_skies, still_films
-from genie_lite.model.light import MOST_GAIN, SKY_FEATURES, Light, heights, sky_features
+from genie_lite.model.light import SKY_FEATURES, Light, follow, heights, sky_features
 from genie_lite.model.weather import KINDS, MEANT, Weather
 
 OPACITY = {"snowfall": 0.9, "rain": 0.5}
@@ -111,7 +111,7 @@ class _Pixels:
         height, depth = (x[one, row, column][..., None].float() for x in (self.height, self.depth))
         lit = [light(self.sky[at].expand(-1, PIXELS, -1), height, depth) for at in (one, other)]
         (air, gain), (other_air, other_gain) = (x.chunk(2, -1) for x in lit)
-        told = other_air + (before - air) * (other_gain - gain).exp().clamp(1 / MOST_GAIN, MOST_GAIN)
+        told = follow(before, air, other_air, other_gain - gain)
         return told.flatten(0, 1), true.flatten(0, 1), before.flatten(0, 1)
 
 
