@@ -20,6 +20,8 @@ _OTHERS = attrgetter("hour", *STRENGTHS)
 
 CONDITION_NAMES = (*BIOMES, "hour_sin", "hour_cos", *STRENGTHS)
 CONDITIONS_DIM = len(CONDITION_NAMES)
+SKY_COLUMNS = slice(CONDITION_NAMES.index("hour_sin"), CONDITION_NAMES.index("clouds") + 1)
+"""Where hour and weather stand in the vector."""
 
 LIGHTS = ("night", "twilight", "day")
 """What a picture shows of the hour at a glance; dawn and dusk look much alike."""

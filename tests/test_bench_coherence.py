@@ -47,7 +47,9 @@ from genie_lite.model.unet import UNetConfig
 from genie_lite.worlds import make_world
 
 TINY_UNET = UNetConfig(channels=(32, 32, 32), embedding=16)
-TINY = ModelConfig(AutoencoderConfig(16, 16, 16, 16, 1, 16), MotionConfig(16, 16), TINY_UNET, FirstFrameConfig(8))
+TINY = ModelConfig(
+    AutoencoderConfig(16, 16, 16, 16, 1, 16, 1, 16), MotionConfig(16, 16), TINY_UNET, FirstFrameConfig(8)
+)
 TINY_PLAN = Plan(
     episodes=2, history=8, horizon=24, horizon_no_memory=24, every=6, next_frames=2, pictures=1, keys_worlds=1,
     key_steps=2, mirror=4, trips=((4, 1),), idle_worlds=1, minute=8,

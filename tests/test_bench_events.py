@@ -133,8 +133,11 @@ def test_what_is_read_differs_by_more_than_when_other_things_happen() -> None:
     every = [rain, clear, fog, faint, away, half]
     stray = tell(every)
     assert stray["fog"] == pytest.approx(0.2) and 0.05 < stray["rain"] <= 0.1 and stray["snowfall"] == 0
-    assert [o.dreamed for o in every] == [True, False, True, False, True, False]
-    assert all(o.true for o in every)
+    assert [o.dreamed for o in every] == [o.each for o in every] == [True, False, True, False, True, False]
+    assert all(o.true and o.each_true for o in every)
+    mostly = outcome("clear up", {"fog": -0.6, "clouds": -0.5}, {"fog": -0.5, "clouds": 0.1})
+    tell([*every, mostly])
+    assert mostly.dreamed and not mostly.each, "on the whole it has cleared up"
     assert misread([fog], stray) == pytest.approx(1 / 3), "of rain, snowfall and clouds it seems to rain"
     assert misread([], stray) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -364,7 +365,8 @@ def test_conditions_choose_the_first_frame(make: MakeEngine) -> None:
 
 
 def test_info_tells_what_draws(make: MakeEngine, checkpoint: Path) -> None:
-    info = make(denoising_steps=2).info
+    info = make(denoising_steps=2, guidance=3.0).info
+    assert info.guidance == 3
     assert (info.name, info.checkpoint, info.checkpoint_hash) == ("dream", "tiny", load_model(checkpoint).hash)
     assert (info.runtime, info.dtype, info.memory, info.denoising_steps) == ("eager", "float32", True, 2)
 
@@ -376,6 +378,12 @@ def test_an_unknown_option_is_wrong_usage_and_names_the_choices(make: MakeEngine
     with pytest.raises(UsageError, match="choose one of") as caught:
         make(**wrong)
     assert next(iter(wrong.values())) in str(caught.value)
+
+
+@pytest.mark.parametrize("guidance", [-1.0, 21.0, math.nan])
+def test_guidance_has_bounds(make: MakeEngine, guidance: float) -> None:
+    with pytest.raises(UsageError, match="between 0 and 20"):
+        make(guidance=guidance)
 
 
 def test_without_openvino_eager_runs_and_asking_for_it_says_how(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from genie_lite.conditions import BIOMES, biome
+from genie_lite.conditions import BIOMES, SKY_COLUMNS, biome
 from genie_lite.model.candidates import blurred
 from genie_lite.model.first_frame import LATENT_STEP, STEPS, FirstFrame, FirstFrameConfig
 from genie_lite.model.imagination import AHEAD, AROUND, ASIDE, Imagination
 from genie_lite.model.memory import SpatialMemory
-from genie_lite.model.prior import GROWN, STRENGTH, UNKNOWN, YOUNG, Prior
+from genie_lite.model.prior import GROWN, STRENGTH, UNKNOWN, YOUNG, FollowingPrior, Prior
 from genie_lite.model.sampler import seeded_noise
 
 
@@ -56,6 +57,50 @@ def test_parts_of_different_examples_make_a_place_that_none_of_them_shows() -> N
     assert torch.equal(drawn[0], made(seeded_noise(1, 0), asked("meadow"))[0])
 
 
+def test_examples_are_put_under_the_sky_asked_for_and_keep_their_land(module: FirstFrame) -> None:
+    given = []
+
+    def relit(latents: Tensor, log_depth: Tensor, before: Tensor, after: Tensor) -> Tensor:
+        assert latents.shape[1:] == (16, 18, 32) and log_depth.shape[1:] == (1, 72, 128)
+        given.append((before, after))
+        return latents + 1
+
+    wanted = asked("marsh", hour=0.0)
+    module.mean.zero_()
+    plainly = module.candidates(wanted, 4).latents
+    module.relit = relit
+    assert torch.allclose(module.candidates(wanted, 4).latents, plainly + 1, atol=0.05)
+    before, after = given[0]
+    assert torch.equal(after[:, :8], before[:, :8]) and not torch.equal(after, before)
+    assert torch.equal(after[:, SKY_COLUMNS], wanted[:, SKY_COLUMNS].expand(4, -1))
+    module.candidates(wanted, 4)
+    assert len(given) == 1, "the same is asked for again and again"
+
+
+def test_guidance_keeps_closer_to_what_is_asked_for() -> None:
+    made = FirstFrame(FirstFrameConfig(examples=16))
+    mixed = [biome("meadow", settlement=k / 16).to_array() for k in range(16)]
+    examples = torch.stack([plain(k / 16) for k in range(16)])
+    made.fit(examples, flat(16), torch.from_numpy(np.stack(mixed)))
+    wanted = torch.from_numpy(biome("meadow", settlement=0.0).to_array())[None]
+    made.mean.zero_()
+
+    def away(guidance: float) -> float:
+        drawn = [list(made.draw(seeded_noise(seed, 0), wanted, guidance=guidance))[-1][0] for seed in range(12)]
+        return sum(float((one[0] - plain(0.0)).abs().mean()) for one in drawn)
+
+    assert away(4.0) < 0.7 * away(1.0) < 0.7 * away(0.0)
+
+
+def test_what_a_world_has_shown_already_is_not_preferred_again() -> None:
+    made = FirstFrame(FirstFrameConfig(examples=8))
+    made.fit(torch.stack([plain(index / 4 - 1) for index in range(8)]), flat(8), asked("meadow").expand(8, -1))
+    shown = made.unshown()
+    drawn = [list(made.draw(seeded_noise(5, 0), asked("meadow"), shown=shown))[-1][0] for _ in range(3)]
+    assert float(shown.sum()) == pytest.approx(3, abs=0.01)
+    assert (drawn[0] - drawn[1]).abs().mean() > 0.1 and (drawn[0] - drawn[2]).abs().mean() > 0.1
+
+
 def test_a_view_is_as_far_away_as_the_examples_that_it_is_drawn_from() -> None:
     made = FirstFrame(FirstFrameConfig(examples=2))
     near, far = (0.2 + 0.1 * torch.rand(72, 128) + level for level in (0.0, 0.5))
@@ -92,6 +137,24 @@ def test_a_young_dream_is_left_alone_and_an_old_one_pulled_a_little(module: Firs
     for _ in range(200):
         drifted = prior.pull(drifted, known, 0.0, age=1000, moved=1.0)
     assert (drifted - plain(0.75)).abs().max() < 0.05, "errors are taken back in time"
+
+
+def test_the_prior_follows_the_conditions_by_steps_and_at_last_wholly(module: FirstFrame) -> None:
+    begun, asked_for = asked("alien", hour=6.0), asked("alien", hour=12.0)
+    prior = FollowingPrior(module, begun)
+    shown = []
+    for share in (0.05, 0.1, 0.5, 1.0, 1.0):
+        prior.follow(begun + share * (asked_for - begun))
+        shown.append(float((prior.under - begun).abs().max()))
+    assert shown == pytest.approx([0, 0, 0.5, 1.0, 1.0], abs=0.01)
+    reached, last = prior.under, prior.under + 0.01
+    prior.follow(last)
+    assert prior.under is reached
+    prior.follow(last)
+    assert prior.under is last, "nothing changes any more"
+    drifted = plain(0.75)[None] + 0.4
+    pulled = [one.pull(drifted, torch.ones(18, 32), 0.0, 1000, 1.0) for one in (prior, Prior(module, prior.under))]
+    assert torch.equal(*pulled)
 
 
 def test_unknown_cells_are_filled_with_what_fits_beside_them(module: FirstFrame) -> None:

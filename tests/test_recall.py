@@ -19,7 +19,7 @@ HERE = torch.zeros(1, 5)
 def recall() -> Recall:
     """Of an autoencoder whose linear maps are the principal components of smooth pictures."""
     torch.manual_seed(0)
-    net = Autoencoder(AutoencoderConfig(8, 8, 8, 8, 1, 8))
+    net = Autoencoder(AutoencoderConfig(8, 8, 8, 8, 1, 8, 1, 8))
     coarse = torch.rand(64, 3, 9, 16) * 1.6 - 0.8
     net.start_from_pca(torch.nn.functional.interpolate(coarse, size=(144, 256), mode="bilinear"))
     return Recall(net)

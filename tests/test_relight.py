@@ -72,6 +72,15 @@ def test_a_picture_of_noon_becomes_one_of_midnight(model: Model) -> None:
         assert float(relight.change(frame, depth, here, row(12.0), row(12.0)).abs().max()) < 1e-4
 
 
+def test_example_views_of_noon_become_ones_of_midnight(model: Model) -> None:
+    relight, depth = Relight(model.autoencoder, model.weather), torch.full((1, 1, 72, 128), 0.6)
+    with torch.no_grad():
+        latent = model.autoencoder.encode(torch.full((1, 3, 144, 256), NOON))
+        dark = relight.views(latent, depth, row(12.0), row(0.0))
+        assert float(model.autoencoder.decode(dark).mean()) == pytest.approx(MIDNIGHT, abs=0.1)
+        torch.testing.assert_close(relight.views(latent, depth, row(12.0), row(12.0)), latent, atol=1e-4, rtol=0)
+
+
 def test_fog_hides_what_is_far_and_another_light_undoes_it() -> None:
     """As Koschmieder's law has it, and the sky is told from what stands before it."""
     torch.manual_seed(0)

@@ -20,12 +20,13 @@ from tiny import TINY, tiny_model
 from training import fitted, mean_loss
 
 from genie_lite.actions import Action
-from genie_lite.conditions import biome
+from genie_lite.conditions import CONDITION_NAMES, biome
 from genie_lite.data.collect import Options as CollectOptions
 from genie_lite.data.collect import collect
 from genie_lite.data.episodes import read_episode, write_episode
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import DataError, OutputError, UsageError
+from genie_lite.model.autoencoder import ConditionsHead
 from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
 from genie_lite.model.first_frame import DEPTH_STEP, LATENT_STEP, FirstFrame, FirstFrameConfig
 from genie_lite.model.layers import to_unit
@@ -33,7 +34,7 @@ from genie_lite.train.autoencoder import AutoencoderPart, FramePart, PicturesPar
 from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
 from genie_lite.train.command import ORDER, Options, main
 from genie_lite.train.dynamics import DynamicsPart
-from genie_lite.train.first_frame import fit_first_frame
+from genie_lite.train.first_frame import FOG, fit_first_frame, shown
 from genie_lite.train.loop import Part, Ranks, Schedule, fit
 from genie_lite.train.motion import MotionPart
 from genie_lite.train.streams import Streams
@@ -134,8 +135,9 @@ def test_the_first_frame_keeps_only_level_open_views_and_their_depth(
     depth[24] = 0.2  # a wall before one's nose
     write_episode(tmp_path / "walled.safetensors", replace(episode, depth=depth))
     files[0] = tmp_path / "walled.safetensors"
-    found = fit_first_frame(model.first_frame, replace(latents, poses=poses), files)
-    assert found == {"views": 2, "kept": 8}
+    head = model.autoencoder.conditions
+    found = fit_first_frame(model.first_frame, replace(latents, poses=poses), files, head)
+    assert found["views"] == 2 and found["kept"] == 32
     kept = model.first_frame.examples[[0, -1]]
     torch.testing.assert_close(kept, latents.latents[[8, 16]].float(), atol=LATENT_STEP, rtol=0)
     assert [float(depth.float().mean()) / 255 for depth in model.first_frame.depths[[0, -1]]] == pytest.approx(
@@ -143,17 +145,44 @@ def test_the_first_frame_keeps_only_level_open_views_and_their_depth(
     )
     poses[:, 4] = 0.5
     with pytest.raises(DataError, match="collect more"):
-        fit_first_frame(model.first_frame, replace(latents, poses=poses), files)
+        fit_first_frame(model.first_frame, replace(latents, poses=poses), files, head)
 
 
-def test_the_first_frame_prefers_places_with_several_views(latents: LatentSet, data: Path) -> None:
-    poses = looking_up(latents)
-    many = [STEPS_PER_EPISODE + 8 * k for k in range(3)]
-    poses[[0, *many], 4] = 0.0
-    module = FirstFrame(FirstFrameConfig(examples=3))
-    found = fit_first_frame(module, replace(latents, poses=poses), episode_paths(data, "train"))
-    assert found == {"views": 4, "kept": 3}
-    torch.testing.assert_close(module.examples, latents.latents[many].float(), atol=LATENT_STEP, rtol=0)
+class Reader(ConditionsHead):
+    """Reads the country that it is told, and of the land whatever."""
+
+    def __init__(self, told: Tensor) -> None:
+        super().__init__()
+        self.told = told
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.told[: len(latent)]
+
+
+def test_the_first_frame_prefers_clear_views_that_show_their_country(latents: LatentSet, data: Path) -> None:
+    poses, told = looking_up(latents), latents.conditions.clone()
+    rows = [0, *(STEPS_PER_EPISODE + 8 * k for k in range(3))]
+    poses[rows, 4] = 0.0
+    told[rows] = torch.from_numpy(biome("desert", fog=0.0).to_array())
+    told[rows[0], FOG] = 0.9
+    read = told[rows].clone()
+    read[1] = torch.from_numpy(biome("snow").to_array())
+    module = FirstFrame(FirstFrameConfig(examples=2))
+    seen = replace(latents, poses=poses, conditions=told)
+    found = fit_first_frame(module, seen, episode_paths(data, "train"), Reader(read))
+    assert found == {"views": 4, "fitting": 2, "kept": 2}
+    torch.testing.assert_close(module.examples, latents.latents[rows[2:]].float(), atol=LATENT_STEP, rtol=0)
+
+
+def test_a_view_has_as_much_of_the_land_as_is_read_off_it() -> None:
+    told = torch.stack([torch.from_numpy(biome("meadow", settlement=much).to_array()) for much in (0.9, 0.0, 0.4)])
+    read, column = told.clone(), CONDITION_NAMES.index("settlement")
+    read[:, column] = torch.tensor([0.21, 0.22, 0.3])  # a village out of sight, and a house that nobody was told of
+    read[0, :8] = torch.from_numpy(biome("autumn").to_array())[:8]
+    found = shown(told, read)
+    assert found[:, column].tolist() == pytest.approx([0.0, 0.4, 0.9])
+    assert found[0, :2].tolist() == pytest.approx([0.5, 0.5]) and found[1, 0] == 1
+    assert torch.equal(found[:, column - 1], told[:, column - 1])
 
 
 def test_the_dynamics_learns_a_world_that_flips_each_frame(model: Model, latents: LatentSet, tmp_path: Path) -> None:

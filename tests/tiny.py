@@ -11,10 +11,17 @@ from genie_lite.model.unet import UNetConfig
 
 UNET = UNetConfig(channels=(8, 16, 32), down_blocks=(1, 1), middle_blocks=1, up_blocks=(1, 1), embedding=16)
 TINY = ModelConfig(
-    AutoencoderConfig(encoder_channels=8, frame_channels=8, head_channels=16, picture_channels=8, thumbnail_channels=8),
+    AutoencoderConfig(
+        encoder_channels=8,
+        frame_channels=8,
+        head_channels=16,
+        large_channels=16,
+        picture_channels=8,
+        thumbnail_channels=8,
+    ),
     MotionConfig(channels=8, hidden=16),
     UNET,
-    FirstFrameConfig(examples=8),
+    FirstFrameConfig(examples=32),
 )
 
 
@@ -25,8 +32,8 @@ def tiny_model(seed: int = 0) -> Model:
 
 
 def with_examples(model: Model) -> Model:
-    """Gives the first frame an example, of noise at some distance, for every biome."""
-    asked = torch.stack([torch.from_numpy(biome(name).to_array()) for name in BIOMES])
+    """Gives the first frame four examples, of noise at some distance, for every biome."""
+    asked = torch.stack([torch.from_numpy(biome(name).to_array()) for name in BIOMES * 4])
     model.first_frame.fit(torch.randn(len(asked), 16, 18, 32), torch.full((len(asked), 72, 128), 0.6), asked)
     return model
 

@@ -126,7 +126,8 @@ class Outcome:
     stronger the judge reads each off the last half second than off the same walk without the event, in the dream and in
     the simulator, empty where an hour was asked for; light, light_truth: whether most of it shows the asked hour's
     light, if one was asked for, and already, whether the past did so; shown: before, at the deadline in the dream and
-    in the simulator, uint8 (3, 144, 256, 3). dreamed, true: whether it is read, which `tell` finds out."""
+    in the simulator, uint8 (3, 144, 256, 3). dreamed, true: whether it is read, and each, each_true: whether every
+    strength of it is, which `tell` finds out."""
 
     kind: str
     shows: tuple[str, ...]
@@ -139,24 +140,36 @@ class Outcome:
     shown: Film
     dreamed: bool = False
     true: bool = False
+    each: bool = False
+    each_true: bool = False
 
 
 def tell(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """Finds out which events are read. Each strength that was asked to change by CHANGED must have gone the way that
-    was asked by more than its reading goes astray; the hour's light must be the asked one. Returns how far readings go
-    astray: by less in ASTRAY of the simulator's own films in which the weather changes and they should not."""
+    """Finds out which events are read. The strengths that were asked to change by CHANGED must have gone the way that
+    was asked, all in all (see `went`) and one by one, by more than their readings go astray; the hour's light must be
+    the asked one. Returns how far readings go astray: by less in ASTRAY of the simulator's own films in which the
+    weather changes and they should not."""
     stray = {}
     for name in WEATHERS:
         others = [abs(o.moved_truth[name]) for o in outcomes if abs(o.asked[name]) < UNASKED and "hour" not in o.shows]
         stray[name] = float(np.quantile(others, ASTRAY)) if others else 0.0
     for o in outcomes:
-        o.dreamed, o.true = o.light, o.light_truth
-        for name in o.shows:
-            if name != "hour":
-                way = np.sign(o.asked[name])
-                o.dreamed &= bool(way * o.moved[name] > stray[name])
-                o.true &= bool(way * o.moved_truth[name] > stray[name])
+        asked = {name: o.asked[name] for name in o.shows if name != "hour"}
+        o.dreamed, o.true = (
+            light and went(asked, moved, stray) for light, moved in ((o.light, o.moved), (o.light_truth, o.moved_truth))
+        )
+        o.each, o.each_true = (
+            light and all(went({name: much}, moved, stray) for name, much in asked.items())
+            for light, moved in ((o.light, o.moved), (o.light_truth, o.moved_truth))
+        )
     return stray
+
+
+def went(asked: Mapping[str, float], moved: Mapping[str, float], stray: Mapping[str, float]) -> bool:
+    """Whether readings that moved so have gone the way that was asked by more than they go astray, if each goes astray
+    by itself: both along the change that was asked for. Nothing asked, nothing missing."""
+    way = sum(much * moved[name] for name, much in asked.items())
+    return not asked or way > sum((much * stray[name]) ** 2 for name, much in asked.items()) ** 0.5
 
 
 def misread(outcomes: Sequence[Outcome], stray: Mapping[str, float]) -> float | None:

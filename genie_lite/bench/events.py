@@ -74,6 +74,8 @@ def summary(worlds: Sequence[Changes]) -> dict[str, Any]:
         "already": sum(len(world.outcomes) for world in worlds) - len(told),
         "read": _share(told, lambda o: o.dreamed),
         "read_truth": _share(told, lambda o: o.true),
+        "read_each": _share(told, lambda o: o.each),
+        "read_each_truth": _share(told, lambda o: o.each_true),
         "read_by_kind": {name: _share(some, lambda o: o.dreamed) for name, some in kinds.items()},
         "read_truth_by_kind": {name: _share(some, lambda o: o.true) for name, some in kinds.items()},
         "misread": None if (share := misread(told, stray)) is None else round(share, 3),

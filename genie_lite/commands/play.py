@@ -40,6 +40,8 @@ class DreamOptions:
     """Number format; auto measures what this processor does well."""
     threads: int | None = None
     """Processor threads for the networks."""
+    guidance: float = 1.0
+    """How closely the first view keeps to what is asked for: 0 not at all, 3 very closely, and with less variety."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def dream(options: DreamOptions, checkpoint: Path) -> Sketcher:
             runtime=options.runtime,
             dtype=options.dtype,
             threads=options.threads,
+            guidance=options.guidance,
         )
     )
 

@@ -124,6 +124,7 @@ def _dream(header: Header, checkpoint: Path | None, quality: str) -> Engine:
             dtype=DTYPES[info.dtype],
             threads=info.threads,
             denoising_steps=info.denoising_steps,
+            guidance=info.guidance,
         )
     )
     here = engine.info.checkpoint_hash

@@ -31,11 +31,12 @@ from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, PICTURE_
 from genie_lite.model.checkpoint import Model, load_model
 from genie_lite.model.dynamics import CONTEXT_FRAMES, dynamics_vector
 from genie_lite.model.familiar import STRANGE, Familiar
+from genie_lite.model.first_frame import Drawn
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import clamp_thumbnail, empty_hint, with_depth
 from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
-from genie_lite.model.prior import Prior
+from genie_lite.model.prior import FollowingPrior
 from genie_lite.model.recall import Recall, Rendered
 from genie_lite.model.relight import Relight
 from genie_lite.model.sampler import sample, seeded_noise
@@ -53,15 +54,15 @@ RESTING = 0.05
 """Share of the way to what is dreamed that a step goes while the eye rests: the view is the same, so nearly all of the
 change is error, and what is left lets a new hour or weather come within a second or two."""
 
-PRIOR_STEP = 0.05
-"""By how much a condition may change before the prior's examples are chosen anew."""
-
 QUALITIES = ("auto", *PICTURE_SIZES)
+
+MOST_GUIDANCE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """Which checkpoint, and how to run it. threads: None takes every processor core."""
+    """Which checkpoint, and how to run it. threads: None takes every processor core; guidance: how closely the first
+    frame keeps to its conditions, see FirstFrame.draw."""
 
     checkpoint: Path
     quality: str = "auto"
@@ -70,6 +71,7 @@ class EngineOptions:
     dtype: str = "auto"
     threads: int | None = None
     denoising_steps: int = 1
+    guidance: float = 1.0
 
 
 class DreamEngine:
@@ -78,6 +80,8 @@ class DreamEngine:
     def __init__(self, model: Model, options: EngineOptions) -> None:
         if options.quality not in QUALITIES:
             raise UsageError(f"unknown quality {options.quality!r}; choose one of {', '.join(QUALITIES)}")
+        if not 0 <= options.guidance <= MOST_GUIDANCE:
+            raise UsageError(f"--guidance {options.guidance:g} is not between 0 and {MOST_GUIDANCE:g}")
         self._model, self._options = model, options
         self._threads = options.threads or available_cores()
         torch.set_num_threads(self._threads)
@@ -106,8 +110,9 @@ class DreamEngine:
         self._familiar: Familiar | None = None
         self._recalled = Recall(model.autoencoder)
         self._light = Relight(model.autoencoder, model.weather)
-        self._prior: Prior | None
-        self._prior_of: Tensor
+        # Examples are not shown as they were seen, but under the sky asked for.
+        model.first_frame.relit = self._light.views
+        self._prior: FollowingPrior
         self._began: int
 
     @classmethod
@@ -128,6 +133,7 @@ class DreamEngine:
             memory=self._options.memory,
             denoising_steps=self._options.denoising_steps,
             threads=self._threads,
+            guidance=self._options.guidance,
         )
 
     def warm_up(self) -> None:
@@ -146,11 +152,11 @@ class DreamEngine:
 
     def reset(self, start: Start, seed: int) -> Frame:
         """Begins an episode. Raises ImageError for a start frame that is not an RGB picture."""
-        self._seed, self._index = seed, 0
-        depth = None
+        self._seed, self._index, depth = seed, 0, None
+        self._shown = self._model.first_frame.unshown()
         if isinstance(start, Conditions):
             self._conditions = start
-            latent, depth = self._model.first_frame(seeded_noise(seed, 0), _row(start))
+            *_, (latent, depth) = self._first_drawing(start, seed, self._shown)
         else:
             latent = self._encode(as_frame(start)[None])
             self._conditions = self._read_conditions(latent)
@@ -166,6 +172,7 @@ class DreamEngine:
         the decoder draws it, with index T - 1.
         """
         self._seed, self._index, self._conditions = seed, len(frames) - 1, conditions
+        self._shown = self._model.first_frame.unshown()
         path = torch.from_numpy(np.asarray(poses, np.float64))
         recent = self._encode(frames[-CONTEXT_FRAMES:])
         recent = torch.cat([recent[:1].expand(CONTEXT_FRAMES - len(recent), -1, -1, -1), recent])
@@ -209,7 +216,7 @@ class DreamEngine:
     def sketch(self, start: Start, seed: int) -> Iterator[NDArray[np.uint8]]:
         """The first frame after every denoising step at 256x144, and at last as `reset` would draw it."""
         if isinstance(start, Conditions):
-            for latent, _ in self._model.first_frame.draw(seeded_noise(seed, 0), _row(start)):
+            for latent, _ in self._first_drawing(start, seed, self._model.first_frame.unshown()):
                 yield self._painters.paint(latent, "144p")
         else:
             latent = self._encode(as_frame(start)[None])
@@ -233,7 +240,7 @@ class DreamEngine:
         A view that is just being imagined is begun anew there.
         """
         other = copy(self)
-        other._album = self._album.branch()
+        other._album, other._prior = self._album.branch(), copy(self._prior)
         return other
 
     def disturb(self, noise: NDArray[np.float32]) -> Frame:
@@ -252,12 +259,17 @@ class DreamEngine:
         self._latent, self._pose = context[-1:], pose
         self._context = context.reshape(1, -1, *context.shape[2:])
         self._past = torch.zeros(1, 3 * PAST_MOTIONS)
-        self._prior, self._hint, self._began, self._kept = None, None, self._index, 1.0
+        self._hint, self._began, self._kept = None, self._index, 1.0
+        self._prior = FollowingPrior(self._model.first_frame, self._row)
         memory = self._options.memory
-        imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, eager=memory)
+        imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, memory, self._shown)
         light = self._light.light
         self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed, light, self._row, memory)
         return self._drawn(Stopwatch(), None if depth is None else lambda thumb: with_depth(thumb, depth))
+
+    def _first_drawing(self, start: Conditions, seed: int, shown: Tensor) -> Iterator[Drawn]:
+        guidance = self._options.guidance
+        return self._model.first_frame.draw(seeded_noise(seed, 0), _row(start), guidance=guidance, shown=shown)
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
         """Frames, uint8 (N, 144, 256, 3), as latents N 16 18 32."""
@@ -289,7 +301,8 @@ class DreamEngine:
         """
         last = self._thumb, self._pose, target
         self._remember()
-        given = self._thumb, self._pose, motion, self._row, self._index
+        self._prior.follow(self._row)
+        given = self._thumb, self._pose, motion, self._prior.under, self._index
         drawing = self._beside.submit(self._album.imagine, *given)
         newest = self._album.memory.newest(*last)
         shown, self._kept = self._album.rendered(target, self._index - self._began)
@@ -350,9 +363,6 @@ class DreamEngine:
         moved = float(motion.abs().max())
         if moved == 0:
             latent = self._latent + RESTING * (latent - self._latent)
-        conditions = self._row
-        if self._prior is None or (conditions - self._prior_of).abs().max() > PRIOR_STEP:
-            self._prior, self._prior_of = Prior(self._model.first_frame, conditions), conditions
         known = functional.avg_pool2d(torch.maximum(hint[:, 3:4], hint[:, 7:8]), 4)[0, 0]
         settled = self._prior.pull(latent, known, float(pose[0, 4]), self._index - self._began, moved)
         return self._recalled.over(settled, shown, self._index - self._began) if shown else settled

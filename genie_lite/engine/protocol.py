@@ -24,7 +24,7 @@ SEEN_EVERY = 6
 """Frames whose index is a multiple of this tell what conditions they show, where the engine can read them."""
 
 
-ENGINE = 4
+ENGINE = 5
 """Counts up whenever the same weights come to dream something else, so that what was fitted to dreams, as the coherence
 meter is, is not believed of others."""
 
@@ -68,6 +68,7 @@ class EngineInfo:
     memory: bool = False
     denoising_steps: int = 0
     threads: int = 1
+    guidance: float = 1.0
 
 
 class Engine(Protocol):

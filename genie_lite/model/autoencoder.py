@@ -28,14 +28,16 @@ PICTURE_SIZES = {"720p": (1280, 720), "360p": (640, 360), "144p": (256, 144)}
 
 @dataclass(frozen=True, slots=True)
 class AutoencoderConfig:
-    """Widths of the encoder, of the heads at 32x18, and of the large pictures' middle layers at 160x90; residual blocks
-    of the large pictures there, and of the thumbnail at each of its three scales."""
+    """Widths of the encoder, of the 256x144, 640x360 and 1280x720 heads at 32x18, and of the last one's middle layers
+    at 160x90; residual blocks of that head at 32x18 and there, and of the thumbnail at each of its three scales."""
 
     encoder_channels: int = 96
     frame_channels: int = 128
     head_channels: int = 64
+    large_channels: int = 128
+    large_blocks: int = 3
     picture_channels: int = 64
-    picture_blocks: int = 1
+    picture_blocks: int = 2
     thumbnail_channels: int = 64
     thumbnail_blocks: int = 2
 
@@ -96,11 +98,11 @@ class PictureHead(nn.Module):
     margin = 2
     """Rows at 160x90 that the middle blocks look beyond their own."""
 
-    def __init__(self, channels: int, middle: int, middle_blocks: int, patch: int) -> None:
+    def __init__(self, channels: int, blocks: int, middle: int, middle_blocks: int, patch: int) -> None:
         super().__init__()
         self.patch = patch
         self.stem = nn.Conv2d(LATENT_CHANNELS, channels, 3, padding=1)
-        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(2))
+        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(blocks))
         self.widen = nn.Conv2d(channels, middle * self.upsample**2, 1)
         self.middle = nn.ModuleList(SeparableBlock(middle) for _ in range(middle_blocks))
         self.out = nn.Conv2d(middle, 3 * patch**2, 1)
@@ -215,12 +217,12 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config.encoder_channels)
-        wide, middle, blocks = config.head_channels, config.picture_channels, config.picture_blocks
+        middle = config.picture_channels
         self.frame = FrameHead(config.frame_channels)
         self.heads = nn.ModuleDict(
             {
-                "720p": PictureHead(wide, middle, blocks, 8),
-                "360p": PictureHead(wide, middle // 2, blocks, 4),
+                "720p": PictureHead(config.large_channels, config.large_blocks, middle, config.picture_blocks, 8),
+                "360p": PictureHead(config.head_channels, 2, middle // 2, 1, 4),
                 "thumbnail": ThumbnailHead(config.thumbnail_channels, config.thumbnail_blocks),
                 "conditions": ConditionsHead(),
             }

@@ -16,11 +16,11 @@ _CELLS = LATENT_HEIGHT * LATENT_WIDTH
 
 
 class Candidates:
-    """latents: N 16 18 32; log_prior: N 18 32, the logarithm of how likely each is beforehand, cell by cell; depths:
-    N 16 18 32, log-depth of the 4x4 thumbnail pixels of each cell."""
+    """numbers: N int64, which examples they are; latents: N 16 18 32; log_prior: N 18 32, the logarithm of how likely
+    each is beforehand, cell by cell; depths: N 16 18 32, log-depth of the 4x4 thumbnail pixels of each cell."""
 
-    def __init__(self, latents: Tensor, log_prior: Tensor, depths: Tensor) -> None:
-        self.latents, self.log_prior, self.depths = latents, log_prior, depths
+    def __init__(self, numbers: Tensor, latents: Tensor, log_prior: Tensor, depths: Tensor) -> None:
+        self.numbers, self.latents, self.log_prior, self.depths = numbers, latents, log_prior, depths
         # Cell by cell and in both orders, for products of a contiguous matrix are ten times as fast.
         self._cells, self._depths = (part.flatten(2).permute(2, 0, 1).contiguous() for part in (latents, depths))
         self._columns = self._cells.transpose(1, 2).contiguous()
@@ -45,7 +45,7 @@ class Candidates:
     def tilted(self, pitch: float) -> Candidates:
         """The same, which look about level, moved up or down by whole cells to where an eye at `pitch` looks."""
         rows = (torch.arange(LATENT_HEIGHT) - cells_of(pitch)).clamp(0, LATENT_HEIGHT - 1)
-        return Candidates(self.latents[:, :, rows], self.log_prior, self.depths[:, :, rows])
+        return Candidates(self.numbers, self.latents[:, :, rows], self.log_prior, self.depths[:, :, rows])
 
 
 def shares(log_share: Tensor) -> Tensor:

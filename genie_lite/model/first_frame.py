@@ -8,7 +8,7 @@ place that none of them shows, composed of parts that fit each other: the local 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.camera import THUMB_HEIGHT, THUMB_WIDTH
-from genie_lite.conditions import BIOMES, CONDITIONS_DIM
+from genie_lite.conditions import BIOMES, CONDITIONS_DIM, SKY_COLUMNS
 from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH
 from genie_lite.model.candidates import Candidates, blurred, shares
 from genie_lite.model.sampler import flow
@@ -25,18 +25,19 @@ STEPS = 16
 NEAREST = 64
 """Examples with the likest conditions that take part in one drawing."""
 
-SHIFTS = (-8, 0, 8)
-"""Columns by which each example is also moved to the side."""
-
 WINDOWS = ((0.35, (35, 15), 480.0), (0.6, (9, 9), 160.0), (1.0, (5, 5), 64.0))
 """Until which flow time a window of (rows, columns) is looked through, and how many numbers of it count as independent:
 fewer than it has, for neighbours tell much the same."""
 
-STRICTNESS = 8.0
-"""How much a step away from the conditions asked for costs, in units of log-probability."""
+LIKE, STRICTNESS = 8, 14.0
+"""So many examples are like what is asked for, wherever that is; and how much being no more like it than the last of
+them costs, beside the likest, in units of log-probability."""
 
 CHANCE = 3.0
 """Spread of the chance by which one example is preferred to another, in the same units."""
+
+TIRED = 12.0
+"""How much less an example is preferred, in the same units, each time that it has been shown."""
 
 LATENT_STEP, DEPTH_STEP = LATENT_BOUND / 127, 1 / 255
 """What one unit of the stored examples' bytes stands for, in latents and in log-depth (3 % of a distance)."""
@@ -45,24 +46,31 @@ Drawn = tuple[Tensor, Tensor]
 """A view as far as it has been drawn: its latent, 1 16 18 32, and its log-depth, 1 1 72 128."""
 
 _FEATURES = CONDITIONS_DIM + 2 * len(BIOMES) + 1
-# What the eye notices first counts most: biome and hour, then fog and falling water.
-_WEIGHT = (2.0,) * (len(BIOMES) + 2) + (1.2, 0.8, 0.8, 0.6, 0.6, 0.6, 0.4, 0.6)
+# The country counts most, then what can be seen in it; hour and weather least, for examples are put into another light.
+_WEIGHT = (2.5,) * len(BIOMES) + (1.5, 1.5, 0.8, 0.6, 0.6, 0.6, 2.0, 1.5, 1.5, 2.0)
+
+Relit = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""Shows latents (N 16 18 32) with their log-depth (N 1 72 128) under other conditions: theirs, then others, N 18
+each."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstFrameConfig:
     """How many example views the part keeps (18 KB each)."""
 
-    examples: int = 1024
+    examples: int = 912
 
 
 class FirstFrame(nn.Module):
-    """Example views, latent and depth, with their conditions, and a linear map from conditions to each row's mean
-    latent, by which an example's colours are moved to the conditions asked for."""
+    """Example views, latent and depth, with the conditions that they show, and a linear map from conditions to each
+    row's mean latent, by which an example's colours are moved to the conditions asked for. relit, if set, first puts
+    them under the sky asked for."""
 
     def __init__(self, config: FirstFrameConfig) -> None:
         super().__init__()
         self.config = config
+        self.relit: Relit | None = None
+        self._last: tuple[tuple[bytes, int, Relit | None], Candidates] | None = None
         self.latents: Tensor
         self.depths: Tensor
         self.conditions: Tensor
@@ -86,11 +94,16 @@ class FirstFrame(nn.Module):
         features = _features(conditions)
         within = features.T @ features + ridge * n * torch.eye(_FEATURES, device=features.device)
         self.mean.copy_(torch.linalg.solve(within, features.T @ latents.float().mean(3).flatten(1)))
+        self._last = None
 
     @property
     def examples(self) -> Tensor:
         """All example latents, N 16 18 32."""
         return self.latents.float() * LATENT_STEP
+
+    def unshown(self) -> Tensor:
+        """How often a new world has shown each example (see `draw`): zeros, float (examples,)."""
+        return torch.zeros(self.config.examples)
 
     @torch.no_grad()
     def forward(self, noise: Tensor, conditions: Tensor) -> Drawn:
@@ -107,29 +120,37 @@ class FirstFrame(nn.Module):
         nearest: int = NEAREST,
         steps: int = STEPS,
         chance: float = CHANCE,
+        guidance: float = 1.0,
+        shown: Tensor | None = None,
     ) -> Iterator[Drawn]:
         """Draws one view, and yields it after each denoising step, the last of which finishes it.
 
         seen: a coarse guess at it, 1 16 18 32, and until which flow time each cell, 18 32 in [0, 1], is kept to (as in
-        RePaint, Lugmayr et al. 2022); from then on the drawing makes of it what the examples know.
+        RePaint, Lugmayr et al. 2022); from then on the drawing makes of it what the examples know. guidance: the power
+        to which the conditions count, as in classifier-free guidance (Ho and Salimans 2022), for which a mixture of
+        examples needs no second evaluation: 0 draws any of the nearest, 1 what is as likely as it should be. shown: how
+        often a world has shown each example, float (examples,), to which this view is added; others are preferred.
         """
         candidates = self.candidates(conditions, nearest)
         # Chance takes part in the choice (Gumbel's way), or every place of a world would look like its likest example.
-        count = len(candidates.latents) // len(SHIFTS)
-        uniform = torch.special.ndtr(noise.flatten()[:count]).repeat(len(SHIFTS))
-        log_prior = candidates.log_prior - chance * (-uniform.log()).log()[:, None, None]
-        depth = torch.empty(0)
+        uniform = torch.special.ndtr(noise.flatten()[: len(candidates.latents)])
+        log_prior = guidance * candidates.log_prior - chance * (-uniform.log()).log()[:, None, None]
+        if shown is not None:
+            log_prior = log_prior - TIRED * shown[candidates.numbers, None, None]
+        depth = share = torch.empty(0)
 
         def denoise(noisy: Tensor, time: Tensor) -> Tensor:
             t = float(time[0, 0])
             window, numbers = next((size, numbers) for until, size, numbers in WINDOWS if t < until)
             error = blurred(candidates.error(noisy, t), window)
+            nonlocal depth, share
             share = shares(log_prior - numbers * error / (2 * (1 - t) ** 2))
-            nonlocal depth
             depth, clean = candidates.depth(share), candidates.latent(share)
             return torch.where(t < seen[1], seen[0], clean) if seen else clean
 
-        for latent in flow(denoise, noise, steps, shift=2.0):
+        for step, latent in enumerate(flow(denoise, noise, steps, shift=2.0), 1):
+            if shown is not None and step == steps:
+                shown[candidates.numbers] += share.mean((1, 2))
             yield latent.clamp(-LATENT_BOUND, LATENT_BOUND), depth
 
     def recolour(self, conditions: Tensor, asked: Tensor) -> Tensor:
@@ -140,20 +161,32 @@ class FirstFrame(nn.Module):
         """The mean latent of each row under conditions B 18: B 16 18 1."""
         return (_features(conditions) @ self.mean).reshape(-1, LATENT_CHANNELS, LATENT_HEIGHT, 1)
 
+    @torch.no_grad()
     def candidates(self, asked: Tensor, nearest: int) -> Candidates:
-        """The `nearest` examples to conditions 1 18, recoloured to them, also moved by SHIFTS."""
+        """The `nearest` examples to conditions 1 18, as they would look under them; the last answer is kept."""
+        last, key = self._last, (asked.cpu().numpy().tobytes(), nearest, self.relit)
+        if last and last[0] == key:
+            return last[1]
         weight = torch.tensor(_WEIGHT, device=asked.device)
         away = ((self.conditions - asked) * weight).square().sum(1)
         chosen = away.topk(min(nearest, len(away)), largest=False).indices
-        latents = self.latents[chosen].float() * LATENT_STEP + self.recolour(self.conditions[chosen], asked)
-        depths = F.pixel_unshuffle(self.depths[chosen][:, None].float() * DEPTH_STEP, THUMB_HEIGHT // LATENT_HEIGHT)
-        moved, far = (torch.cat([part.roll(shift, 3) for shift in SHIFTS]) for part in (latents, depths))
-        prior = torch.cat([-STRICTNESS * away[chosen]] * len(SHIFTS))[:, None, None]
-        prior = prior.expand(-1, LATENT_HEIGHT, LATENT_WIDTH).clone()
-        for part, shift in zip(prior.chunk(len(SHIFTS)), SHIFTS, strict=True):
-            # What came round from the other side does not belong there.
-            part[:, :, : max(0, shift)] = part[:, :, LATENT_WIDTH + min(0, shift) :] = -1e4
-        return Candidates(moved, prior, far)
+        latents, shown = self.latents[chosen].float() * LATENT_STEP, self.conditions[chosen]
+        depths = self.depths[chosen][:, None].float() * DEPTH_STEP
+        if self.relit:
+            under = shown.clone()
+            under[:, SKY_COLUMNS] = asked[:, SKY_COLUMNS]
+            latents, shown = self.relit(latents, depths, shown, under), under
+        latents = latents + self.recolour(shown, asked)
+        behind = away[chosen] - away[chosen[0]]
+        prior = -STRICTNESS * behind / behind[: LIKE + 1][-1].clamp_min(1e-3)
+        found = Candidates(
+            chosen,
+            latents,
+            prior[:, None, None].expand(-1, LATENT_HEIGHT, LATENT_WIDTH),
+            F.pixel_unshuffle(depths, THUMB_HEIGHT // LATENT_HEIGHT),
+        )
+        self._last = key, found
+        return found
 
 
 def _features(conditions: Tensor) -> Tensor:

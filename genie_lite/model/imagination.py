@@ -19,7 +19,7 @@ from genie_lite.model.candidates import blurred
 from genie_lite.model.first_frame import Drawn, FirstFrame
 from genie_lite.model.memory import SpatialMemory
 
-AHEAD, ASIDE = 14.0, math.radians(50)
+AHEAD, ASIDE = 9.0, math.radians(50)
 """Where views are drawn: so many metres on, or here, but looking so far to either side."""
 
 AROUND = tuple(math.radians(degrees) for degrees in (60, -60, 120, -120, 180))
@@ -65,10 +65,18 @@ ImaginedView = tuple[Tensor, Tensor, Tensor]
 
 class Imagination:
     """Draws one view after another. to_latent makes of a hint (1 4 72 128) the latent it shows (1 16 18 32); eager: to
-    the sides too while the eye does not turn there, and while it rests."""
+    the sides too while the eye does not turn there, and while it rests; shown: how often each of the first frame's
+    examples was shown before, see FirstFrame.draw."""
 
-    def __init__(self, first_frame: FirstFrame, to_latent: Callable[[Tensor], Tensor], eager: bool = True) -> None:
+    def __init__(
+        self,
+        first_frame: FirstFrame,
+        to_latent: Callable[[Tensor], Tensor],
+        eager: bool = True,
+        shown: Tensor | None = None,
+    ) -> None:
         self._first_frame, self._to_latent, self._eager = first_frame, to_latent, eager
+        self._shown = first_frame.unshown() if shown is None else shown
         self._drawing: Iterator[Drawn] = iter(())
         self._left = 0
         self._pose: Tensor
@@ -110,7 +118,7 @@ class Imagination:
 
     def anew(self) -> Imagination:
         """Another one of the same kind that has begun nothing."""
-        return Imagination(self._first_frame, self._to_latent, self._eager)
+        return Imagination(self._first_frame, self._to_latent, self._eager, self._shown.clone())
 
     @property
     def drawing(self) -> bool:
@@ -138,7 +146,9 @@ class Imagination:
         needed = float(memory.coverage(wanted.float()).mean(2).max()) < least
         if needed:
             shown, known = self._seen = self._look(memory, last, pose, wanted)
-            self._drawing = self._first_frame.draw(noise, conditions, (shown, TRUST * known), NEAREST, STEPS, CHANCE)
+            self._drawing = self._first_frame.draw(
+                noise, conditions, (shown, TRUST * known), NEAREST, STEPS, CHANCE, shown=self._shown
+            )
             self._left, self._pose = STEPS, wanted
         return needed
 

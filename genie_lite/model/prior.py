@@ -7,6 +7,7 @@ same denoiser that draws first frames (see first_frame.py), applied a little at 
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from genie_lite.model.candidates import blurred, cells_of, shares
@@ -23,6 +24,11 @@ YOUNG, GROWN = 120, 360
 WINDOW = (9, 9)
 STRICTNESS = 60.0
 """How strongly a better match in the window is preferred, in log-probability a unit of mean squared error."""
+
+
+SHOWN_STEP = 0.2
+"""By how much a condition may change before examples are chosen anew and put under the sky of now, which takes as long
+as a frame. Once nothing changes any more, it is done at once."""
 
 
 class Prior:
@@ -46,3 +52,23 @@ class Prior:
         error = blurred(self._candidates.error(latent) * known, WINDOW) / blurred(known, WINDOW).clamp_min(0.02)
         guess = self._candidates.latent(shares(self._candidates.log_prior - STRICTNESS * error))
         return latent + strength * (UNKNOWN + (STRENGTH - UNKNOWN) * known) * (guess - latent)
+
+
+class FollowingPrior:
+    """A prior that follows the conditions of its world, 1 18, by steps; `under` are those that its examples show."""
+
+    def __init__(self, first_frame: FirstFrame, conditions: Tensor) -> None:
+        self._first_frame, self.under, self._last = first_frame, conditions, conditions
+        self._prior: Prior | None = None
+
+    def follow(self, conditions: Tensor) -> None:
+        """Says what the conditions are now; once a frame."""
+        away = float((conditions - self.under).abs().max())
+        if away > SHOWN_STEP or (away > 0 and torch.equal(conditions, self._last)):
+            self.under, self._prior = conditions, None
+        self._last = conditions
+
+    def pull(self, latent: Tensor, known: Tensor, pitch: float, age: int, moved: float) -> Tensor:
+        """As `Prior.pull`."""
+        self._prior = self._prior or Prior(self._first_frame, self.under)
+        return self._prior.pull(latent, known, pitch, age, moved)

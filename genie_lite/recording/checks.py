@@ -12,7 +12,7 @@ from genie_lite.recording.log import FAR_AWAY
 
 def engine_info(values: Any) -> EngineInfo:
     """Who drew, from the object that `asdict` made of it. Raises TypeError too, where it is built otherwise."""
-    only(values, entries(EngineInfo))
+    only(values, entries(EngineInfo), {"guidance"})
     width, height = (whole(side, 1, 16384) for side in values["size"])
     checkpoint, checkpoint_hash = (
         short_text(values[name]) if values[name] else None for name in ("checkpoint", "checkpoint_hash")
@@ -29,6 +29,7 @@ def engine_info(values: Any) -> EngineInfo:
         memory=values["memory"],
         denoising_steps=whole(values["denoising_steps"], 0, 1000),
         threads=whole(values["threads"], 1, 1024),
+        guidance=finite(values.get("guidance", 1.0)),
     )
 
 

@@ -146,7 +146,8 @@ def _fit_first_frame(model: Model, options: Options, ranks: Ranks) -> None:
 
     cache = options.out / "training"
     data = load_latents(options.data, "train", model.autoencoder, ranks.device, cache)
-    model.made["first_frame"] = fit_first_frame(model.first_frame, data, episode_paths(options.data, "train"))
+    paths, head = episode_paths(options.data, "train"), model.autoencoder.conditions
+    model.made["first_frame"] = fit_first_frame(model.first_frame, data, paths, head)
     if ranks.rank == 0:
         first_frame_sheet(model.first_frame, model.autoencoder, cache / "first_frame.png")
         save_part(options.out, model, "first_frame")

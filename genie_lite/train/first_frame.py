@@ -8,14 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genie_lite.conditions import BIOMES, biome
+from genie_lite.conditions import BIOMES, CONDITION_NAMES, LAND, biome
 from genie_lite.data.episodes import read_episode
 from genie_lite.errors import DataError
-from genie_lite.model.autoencoder import Autoencoder
+from genie_lite.model.autoencoder import Autoencoder, ConditionsHead
 from genie_lite.model.first_frame import FirstFrame
 from genie_lite.model.sampler import seeded_noise
 from genie_lite.train.clips import LatentSet
 from genie_lite.train.sheets import save_sheet
+
+FOG = CONDITION_NAMES.index("fog")
+"""Then come rain and snowfall."""
 
 START_PITCH = 0.033
 """Only frames that look level, to half a latent cell (radians), are taken: a world begins looking ahead."""
@@ -27,24 +30,47 @@ NEAR_DEPTH, NEAR_SHARE = 0.43, 0.25
 PER_EPISODE = 3
 """Views of one place fit each other, and many places give conditions that are near to any that are asked for."""
 
+THICKEST, WETTEST = 0.45, 0.25
+"""Fog, and rain or snowfall, up to which examples are taken while there are enough: another light can lay weather over
+a view, but not take it off without a trace."""
 
-def fit_first_frame(module: FirstFrame, data: LatentSet, paths: list[Path]) -> dict[str, int]:
-    """Chooses open, level views from the episodes (their files in the order of data) that have most of them, or level
-    ones where nothing is open; returns how many there were.
+READ = 0.5
+"""Share of what the conditions head reads in the biomes that a view shows: of a mixed country, it may show one part."""
+
+
+def fit_first_frame(module: FirstFrame, data: LatentSet, paths: list[Path], head: ConditionsHead) -> dict[str, int]:
+    """Chooses open, level views in clear weather, evenly from all episodes (their files in the order of data), or other
+    level ones where there are too few; `head` reads off them what they show. Returns how many there were.
 
     Raises DataError if no view is level.
     """
     room = module.config.examples
     for near in (NEAR_SHARE, 1.0):
-        views = sorted(
-            (_starts(data, *episode, near) for episode in enumerate(paths)), key=lambda v: len(v[0]), reverse=True
-        )
+        views = [_starts(data, *episode, near) for episode in enumerate(paths)]
         rows, depths = (torch.cat(column) for column in zip(*views, strict=True))
         if len(rows) > 0:
-            chosen = rows[:room]
-            module.fit(data.latents[chosen].float(), depths[:room].to(chosen.device), data.conditions[chosen])
-            return {"views": len(rows), "kept": room}
+            told = data.conditions[rows]
+            with torch.no_grad():
+                read = torch.cat([head(latents.float()) for latents in data.latents[rows].split(256)])
+            clear = (told[:, FOG] < THICKEST) & (told[:, FOG + 1 : FOG + 3].amax(1) < WETTEST)
+            fitting = clear & (read[:, : len(BIOMES)].argmax(1) == told[:, : len(BIOMES)].argmax(1))
+            chosen = fitting if int(fitting.sum()) >= room else torch.ones_like(fitting)
+            module.fit(data.latents[rows[chosen]].float(), depths.to(rows.device)[chosen], shown(told, read)[chosen])
+            return {"views": len(rows), "fitting": int(fitting.sum()), "kept": room}
     raise DataError("no episode has a level view to begin a world with: collect more of them")
+
+
+def shown(told: Tensor, read: Tensor) -> Tensor:
+    """What views show of their worlds' conditions, N 18, where N 18 is read off them: a village that lies behind one's
+    back is none. What is read of the land is no more than an expectation, and so only tells their order: the view that
+    reads most of something gets the most that any world has of it, and so on down."""
+    found = told.clone()
+    for name in LAND:
+        column = CONDITION_NAMES.index(name)
+        found[read[:, column].argsort(), column] = told[:, column].sort().values
+    biomes = read[:, : len(BIOMES)].clamp_min(0)
+    found[:, : len(BIOMES)] += READ * (biomes / biomes.sum(1, keepdim=True).clamp_min(1e-3) - told[:, : len(BIOMES)])
+    return found
 
 
 def _starts(data: LatentSet, episode: int, path: Path, near: float) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genie_lite.data.skies import Views, places_under_skies, still_films
-from genie_lite.model.light import SKY_FEATURES, Light, follow, heights, sky_features
+from genie_lite.model.light import SKY_FEATURES, Light, distances, follow, heights, sky_features
 from genie_lite.model.weather import KINDS, MEANT, Weather
 
 OPACITY = {"snowfall": 0.9, "rain": 0.5}
@@ -93,7 +93,8 @@ class _Pixels:
         self.skies, self.places = skies, len(views.frames) // skies
         frames = torch.from_numpy(views.frames).permute(0, 3, 1, 2)
         self.colours = torch.cat([F.avg_pool2d(some.float() / 255, 2) for some in frames.split(64)])
-        self.depth, self.sky = torch.from_numpy(views.depth), sky_features(torch.from_numpy(views.conditions))
+        self.far = distances(torch.from_numpy(views.depth).float())
+        self.sky = sky_features(torch.from_numpy(views.conditions))
         self.height = heights(torch.from_numpy(views.pitch))
         self.random = torch.Generator().manual_seed(0)
 
@@ -106,10 +107,10 @@ class _Pixels:
 
         place = some(self.places) * self.skies
         one, other = place + some(self.skies), place + some(self.skies)
-        row, column = (torch.randint(n, (PAIRS, PIXELS), generator=self.random) for n in self.depth.shape[1:])
+        row, column = (torch.randint(n, (PAIRS, PIXELS), generator=self.random) for n in self.far.shape[1:])
         before, true = (self.colours[at, :, row, column] for at in (one, other))
-        height, depth = (x[one, row, column][..., None].float() for x in (self.height, self.depth))
-        lit = [light(self.sky[at].expand(-1, PIXELS, -1), height, depth) for at in (one, other)]
+        height, far = (x[one, row, column][..., None] for x in (self.height, self.far))
+        lit = [light(self.sky[at].expand(-1, PIXELS, -1), height, far) for at in (one, other)]
         (air, gain), (other_air, other_gain) = (x.chunk(2, -1) for x in lit)
         told = follow(before, air, other_air, other_gain - gain)
         return told.flatten(0, 1), true.flatten(0, 1), before.flatten(0, 1)
