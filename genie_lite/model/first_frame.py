@@ -33,7 +33,7 @@ LIKE, STRICTNESS = 8, 14.0
 """So many examples are like what is asked for, wherever that is; and how much being no more like it than the last of
 them costs, beside the likest, in units of log-probability."""
 
-CHANCE = 3.0
+CHANCE = 4.5
 """Spread of the chance by which one example is preferred to another, in the same units."""
 
 TIRED = 12.0

@@ -37,7 +37,7 @@ NEAREST = 32
 """Examples that take part: fewer than in a first frame, for a view has to be ready when it is needed."""
 
 CHANCE = 6.0
-"""Spread of the chance by which an example leads: twice that of a first frame, or every view of a plain would be
+"""Spread of the chance by which an example leads: more than that of a first frame, or every view of a plain would be
 of the plain that is seen already."""
 
 STEPS = 10
