@@ -1,8 +1,9 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 
@@ -25,6 +26,7 @@ from genie_lite.model.checkpoint import PARTS, save_part
 from genie_lite.play.loop import PlayLoop
 from genie_lite.play.scrub import ReplayLoop
 from genie_lite.play.window import Window
+from genie_lite.recording.checks import engine_info
 from genie_lite.recording.reader import read_log
 from genie_lite.recording.recorder import Recorder
 from genie_lite.recording.replay import Replay
@@ -121,6 +123,16 @@ def test_an_engine_that_cannot_be_made_is_refused(walked: Path) -> None:
     for engine in (EngineInfo("fake"), replace(header.engine, dtype="int3"), replace(header.engine, size=(7, 7))):
         with pytest.raises(RecordingError):
             replay.engine_for(replace(header, engine=engine))
+
+
+def test_guidance_is_checked_and_may_be_missing_as_in_older_recordings() -> None:
+    values: dict[str, Any] = json.loads(json.dumps(asdict(EngineInfo("dream", guidance=3.0))))
+    assert engine_info(values).guidance == 3
+    for wrong in (None, "2", 21, -1, True):
+        with pytest.raises(ValueError, match="no number from 0 to 20"):
+            engine_info(values | {"guidance": wrong})
+    del values["guidance"]
+    assert engine_info(values).guidance == 1
 
 
 def test_a_simulator_is_replayed_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from genie_lite.camera import Pose
 from genie_lite.conditions import Conditions
 from genie_lite.engine.album import Album
 from genie_lite.engine.painter import Painters
-from genie_lite.engine.protocol import SEEN_EVERY, EngineInfo, Frame, Look, Start
+from genie_lite.engine.protocol import MOST_GUIDANCE, SEEN_EVERY, EngineInfo, Frame, Look, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import UsageError
 from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, PICTURE_SIZES
@@ -55,8 +55,6 @@ RESTING = 0.05
 change is error, and what is left lets a new hour or weather come within a second or two."""
 
 QUALITIES = ("auto", *PICTURE_SIZES)
-
-MOST_GUIDANCE = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import fields
 from typing import Any
 
-from genie_lite.engine.protocol import EngineInfo
+from genie_lite.engine.protocol import MOST_GUIDANCE, EngineInfo
 from genie_lite.recording.log import FAR_AWAY
 
 
@@ -29,7 +29,7 @@ def engine_info(values: Any) -> EngineInfo:
         memory=values["memory"],
         denoising_steps=whole(values["denoising_steps"], 0, 1000),
         threads=whole(values["threads"], 1, 1024),
-        guidance=finite(values.get("guidance", 1.0)),
+        guidance=number(values.get("guidance", 1.0), 0, MOST_GUIDANCE),
     )
 
 
@@ -47,6 +47,13 @@ def whole(value: Any, low: int, high: int) -> int:
     if type(value) is not int or not low <= value <= high:
         raise ValueError(f"{str(value)[:40]!r} is no whole number from {low} to {high}")
     return value
+
+
+def number(value: Any, low: float, high: float) -> float:
+    """A number from low to high."""
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise ValueError(f"{str(value)[:40]!r} is no number from {low:g} to {high:g}")
+    return float(value)
 
 
 def short_text(value: Any) -> str:
