@@ -155,12 +155,11 @@ def tell(outcomes: Sequence[Outcome]) -> dict[str, float]:
         stray[name] = float(np.quantile(others, ASTRAY)) if others else 0.0
     for o in outcomes:
         asked = {name: o.asked[name] for name in o.shows if name != "hour"}
-        o.dreamed, o.true = (
-            light and went(asked, moved, stray) for light, moved in ((o.light, o.moved), (o.light_truth, o.moved_truth))
-        )
-        o.each, o.each_true = (
-            light and all(went({name: much}, moved, stray) for name, much in asked.items())
+        parts = [{name: much} for name, much in asked.items()]
+        o.dreamed, o.each, o.true, o.each_true = (
+            light and all(went(way, moved, stray) for way in ways)
             for light, moved in ((o.light, o.moved), (o.light_truth, o.moved_truth))
+            for ways in ([asked], parts)
         )
     return stray
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 STRANGE = 1.5
-"""Up to this 99 of 100 frames of the simulator score (median 0.75, 95 of 100 up to 1.18). Of eight pictures drawn by
-other hands (assets/pictures), a mountain range (0.99), dunes (1.09), a sunset (1.16), a house (1.38) and a flower (1.45)
+"""Up to this 99 of 100 frames of the simulator score (median 0.75, 95 of 100 up to 1.18). Of eight drawn
+pictures (assets/pictures), a mountain range (0.99), dunes (1.09), a sunset (1.16), a house (1.38) and a flower (1.45)
 did, and a city (1.55), a wood (1.62) and a sea (2.17) did not, nor noise (1.60) and black (2.04)."""
 
 BANDS = 3
