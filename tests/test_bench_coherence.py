@@ -20,7 +20,7 @@ from genie_lite.bench.control import accuracy, opposite_keys, read_back
 from genie_lite.bench.distortions import blurred
 from genie_lite.bench.drift import conditions_agree, drift, sharpness_ratio
 from genie_lite.bench.frechet import FEWEST, between, frechet
-from genie_lite.bench.heldout import Truth, branch, record
+from genie_lite.bench.heldout import ELSEWHERE, Truth, branch, elsewhere, record
 from genie_lite.bench.metrics import BEST_PSNR, flow, psnr, sharpness, shift, ssim
 from genie_lite.bench.plan import QUICK, Plan
 from genie_lite.bench.pool import Job, measure_worlds
@@ -345,6 +345,16 @@ def test_the_half_life_is_when_half_of_an_unrelated_frames_excess_is_reached() -
     assert half_life(seconds, spike, ceiling=0.1, unrelated=1.1) is None, "a single bad frame is no end"
 
 
+def test_elsewhere_is_the_same_walk_in_another_place() -> None:
+    world = make_world("counting")
+    truth = record(world, 3, 12)
+    shown = elsewhere(world, truth)
+    assert shown.shape == truth.frames.shape and shown.dtype == np.uint8
+    assert np.array_equal(shown, elsewhere(world, truth)) and not np.array_equal(shown, truth.frames)
+    same = elsewhere(world, replace(truth, seed=truth.seed - ELSEWHERE))
+    assert np.array_equal(same, truth.frames), "the same seed is the same place"
+
+
 def test_a_sheet_shows_every_biome_at_every_moment(checkpoint: Path) -> None:
     sheet = minute(engine(checkpoint), walking=True, seconds=(0, 1))
     assert sheet.width > 2 * 256 and sheet.height > 8 * 144
@@ -369,7 +379,8 @@ def test_the_whole_command_ends_in_one_line_of_json(
     measured = (
         "autoencoder_psnr", "next_frame_psnr", "psnr_1s", "idle_psnr_60s", "sharpness_ratio_60s", "mirror_psnr",
         "conditions_accuracy_60s", "full_turn_psnr", "distance_1s", "ssim_1s_no_memory", "psnr_1s_repeated",
-        "next_frame_psnr_no_memory", "drift_conditions", "unrelated_distance",
+        "next_frame_psnr_no_memory", "drift_conditions", "unrelated_distance", "elsewhere_distance",
+        "psnr_1s_elsewhere",
     )  # fmt: skip
     for name in measured:
         assert math.isfinite(line[name]), name

@@ -102,7 +102,7 @@ def test_a_judge_comes_back_from_its_files(judge: Judge, tmp_path: Path) -> None
         again.distance(pictures(2), pictures(2, 1)), judge.distance(pictures(2), pictures(2, 1)), rtol=0.02
     )
     assert again.made == judge.made and torch.equal(again.net.scale, judge.net.scale)
-    assert (tmp_path / "judge.safetensors").stat().st_size < 2_000_000
+    assert (tmp_path / "judge.safetensors").stat().st_size < 3_000_000
 
 
 def test_a_damaged_judge_is_refused(judge: Judge, tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ POLICIES = ("walk", "keys")
 
 PICTURE_SIZE = (1280, 720)
 
+ELSEWHERE = 500_000
+"""Added to a held-out world's seed for another one, which no training sees either."""
+
 
 @dataclass(frozen=True, slots=True)
 class Truth:
@@ -90,6 +93,18 @@ def branch(
             world.set_conditions(conditions[index])
         frames.append(world.step(action.to_array())[0])
     return np.stack(frames)
+
+
+def elsewhere(world: Any, truth: Truth) -> NDArray[np.uint8]:
+    """The same walk in another place of the same kind: what the world of another held-out seed shows under the truth's
+    conditions and actions, uint8 (T, 144, 256, 3). No dream that does not know what lies ahead can be nearer to the
+    truth in the long run than this."""
+    world = world.unwrapped
+    frames = np.empty_like(truth.frames)
+    frames[0], _ = world.reset(seed=truth.seed + ELSEWHERE, options={"conditions": truth.start})
+    for t in range(1, len(frames)):
+        frames[t] = world.step(truth.actions[t - 1].to_array())[0]
+    return frames
 
 
 def led_by(conditions: Conditions, number: int) -> Conditions:

@@ -20,6 +20,7 @@ STYLES = {
     "memory": ("dream", "#4c78a8"),
     "no memory": ("dream without memory", "#f58518"),
     "last frame": ("last frame repeated", "#9d9d9d"),
+    "elsewhere": ("another place of the same country", "#e45756"),
     "autoencoder": ("autoencoder alone", "#54a24b"),
     "next frame": ("next frame, true past", "#b279a2"),
 }

@@ -53,7 +53,7 @@ class Plan:
         dreamed = self.horizon + self.horizon_no_memory + 2 * self.next_frames + 2 * self.mirror + 96
         dreamed += sum(seconds * STEPS_PER_SECOND for seconds, worlds in self.trips if number < worlds)
         dreamed += (number < self.idle_worlds) * self.minute + (number < self.keys_worlds) * 8 * self.key_steps
-        return dreamed + (self.history + self.horizon) // 4
+        return dreamed + 2 * (self.history + self.horizon) // 4
 
 
 QUICK = Plan(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from genie_lite.actions import STEPS_PER_SECOND
-from genie_lite.bench.heldout import Truth
+from genie_lite.bench.heldout import Truth, elsewhere
 from genie_lite.bench.metrics import psnr, ssim
 from genie_lite.bench.plan import Plan, Tick
 from genie_lite.bench.subject import Dream
@@ -96,6 +97,13 @@ def last_frame_repeated(judge: Judge, truth: Truth, plan: Plan) -> Curve:
     return compare(judge, last.repeat(len(frames), 0), truth.frames[plan.history - 1 + frames], frames)
 
 
+def another_place(world: Any, judge: Judge, truth: Truth, plan: Plan) -> Curve:
+    """The baseline of the same walk elsewhere: what is right of the truth when all but the place is right."""
+    frames = instants(plan.horizon, plan.every)
+    shown = elsewhere(world, truth)
+    return compare(judge, shown[plan.history - 1 + frames], truth.frames[plan.history - 1 + frames], frames)
+
+
 def next_frames(dream: Dream, judge: Judge, truth: Truth, plan: Plan, tick: Tick) -> Curve:
     """Teacher-forced: one step on true history, at instants spread over the episode."""
     befores = np.linspace(plan.history - 1, len(truth.frames) - 2, plan.next_frames).astype(int)
@@ -145,8 +153,8 @@ def half_life(
 ) -> float | None:
     """Seconds until the excess distance is half of that of an unrelated held-out frame; None if it stays below.
 
-    distance: mean over the worlds at each instant, smoothed here over a second; ceiling: the autoencoder's own
-    distance, which is what excess is counted from.
+    distance: mean over the worlds at each instant, smoothed here over a second; ceiling: what excess is counted from:
+    the autoencoder's own distance, or that of another place under the same conditions, which leaves the place aside.
     """
     every = seconds[1] - seconds[0] if len(seconds) > 1 else 1.0
     width = max(1, min(len(distance), round(1 / every)))

@@ -16,7 +16,7 @@ from genie_lite.bench.control import Readings, accuracy
 from genie_lite.bench.distortions import STRENGTHS, ordering, sensible
 from genie_lite.bench.frechet import CLIP_LENGTHS, between
 from genie_lite.bench.rollouts import METRICS, half_life, unrelated_distance
-from genie_lite.bench.world import Found
+from genie_lite.bench.world import SUFFIXES, Found
 from genie_lite.model.judge import Judge
 
 Array = NDArray[np.float64]
@@ -108,11 +108,14 @@ def _half_lives(curves: dict[str, dict[str, tuple[Array, Array]]], unrelated: fl
     """Of the dream and of the baselines; `beyond` says how long those that never fell were watched."""
     found: dict[str, float | None] = {}
     ceiling = float(curves["autoencoder"]["distance"][1].mean())
-    for series, suffix in (("memory", ""), ("no memory", "_no_memory"), ("last frame", "_repeated")):
+    elsewhere = found["elsewhere_distance"] = float(curves["elsewhere"]["distance"][1].mean())
+    for series, suffix in SUFFIXES.items():
         seconds, distances = curves[series]["distance"]
-        held = None if unrelated is None else half_life(seconds, distances.mean(0), ceiling, unrelated)
-        found[f"half_life_s{suffix}"] = held
-        found[f"half_life_beyond_s{suffix}"] = float(seconds[-1]) if unrelated is not None and held is None else None
+        for name, start in (("half_life", ceiling), ("country_half_life", elsewhere)):
+            held = None if unrelated is None else half_life(seconds, distances.mean(0), start, unrelated)
+            found[f"{name}_s{suffix}"] = held
+            beyond = unrelated is not None and held is None
+            found[f"{name}_beyond_s{suffix}"] = float(seconds[-1]) if beyond else None
     return found
 
 

@@ -21,6 +21,7 @@ from genie_lite.bench.rollouts import (
     Curve,
     Film,
     Walk,
+    another_place,
     autoencoder_ceiling,
     decoded,
     last_frame_repeated,
@@ -37,6 +38,9 @@ from genie_lite.recording.video import VideoWriter
 
 MOMENTS = (0, 1, 3, 10, 30, 60)
 """Seconds that a contact sheet shows."""
+
+SUFFIXES = {"memory": "", "no memory": "_no_memory", "last frame": "_repeated", "elsewhere": "_elsewhere"}
+"""Series -> what is added to the names of its numbers."""
 
 PROBES = 6
 """True frames of each world that are compared with those of others."""
@@ -100,6 +104,8 @@ def _walks(found: Found, truth: Truth, plan: Plan, tools: Instruments, out: Path
         estimated = [part.estimated[: len(known)] for part, known in zip((walked, forgetful), true, strict=True)]
         found.metered = np.stack([np.concatenate(estimated), np.concatenate(true)])
     found.curves["last frame"] = last_frame_repeated(judge, truth, plan)
+    found.curves["elsewhere"] = another_place(tools.world, judge, truth, plan)
+    tick(len(truth.frames) // 4)
     found.curves["autoencoder"] = autoencoder_ceiling(tools.autoencoder, judge, truth, plan)
     for dream in tools.dreams:
         forced = next_frames(dream, judge, truth, plan, tick)
@@ -122,7 +128,7 @@ def _walks(found: Found, truth: Truth, plan: Plan, tools: Instruments, out: Path
 
 def _at_horizons(found: Found, walks: dict[str, Walk]) -> None:
     """Every curve's values at the named horizons that it reaches, and how far the dreamed path has strayed."""
-    for series, suffix in (("memory", ""), ("no memory", "_no_memory"), ("last frame", "_repeated")):
+    for series, suffix in SUFFIXES.items():
         for name, frames in HORIZONS.items():
             values = found.curves[series].at(frames)
             found.numbers |= {f"{metric}_{name}{suffix}": value for metric, value in values.items()}

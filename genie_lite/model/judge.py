@@ -42,7 +42,7 @@ from genie_lite.model.egomotion import READ_DIM, egomotion
 from genie_lite.model.layers import SeparableBlock, to_unit
 from genie_lite.model.readers import KEYS, ConditionsReader, DepthReader, KeyReader
 
-FORMAT = "genie_lite judge 3"
+FORMAT = "genie_lite judge 4"
 WEIGHTS_FILE, CARD_FILE = "judge.safetensors", "judge.json"
 
 WIDTHS = (24, 40, 80)
@@ -171,7 +171,7 @@ class Judge:
         for batch in _batches(frames):
             scales = self.net.scales(batch)
             seen = self.net.seen(scales[2])
-            views = (batch, self.net.depth(scales[2]))
+            views = (batch, self.net.depth(batch, scales[2]))
             before, depth = (
                 x if last is None else torch.cat([y, x]) for x, y in zip(views, last or views, strict=True)
             )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.conditions import BIOMES, STRENGTHS
-from genie_lite.model.layers import ResidualBlock
+from genie_lite.model.layers import ResidualBlock, patchify
 
 HOURS = 24
 """Classes of the hour: a distribution, for a picture may say that it is dawn or dusk and not which."""
@@ -24,27 +24,35 @@ READER_WIDTHS = (24, 48, 96, 128)
 FINE, FINER = 24, 4.0
 """Channels in which it looks for what is fine, and how much stronger that is made first."""
 
+PATCH = 8
+"""Pixels of a picture's side that the reader of depth sees as one place."""
+
 KEYS = ("forward", "back", "right", "left", "turn_right", "turn_left", "look_up", "look_down", "jump", "run")
 
 
 class DepthReader(nn.Module):
-    """The coarsest features -> log-depth in about [0, 1], for each 2x2 pixels."""
+    """A picture and its coarsest features -> log-depth in about [0, 1], for each 2x2 pixels. How far a thing is shows
+    where it stands on the ground and where the horizon lies, so it looks at the whole picture, in three sizes."""
 
-    def __init__(self, features: int, width: int = 32) -> None:
+    def __init__(self, features: int, width: int = 64) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(features + 1, width, 1)
-        self.near = ResidualBlock(width)
-        self.shrink = nn.Conv2d(width, width, 3, stride=2, padding=1)
-        self.wide = ResidualBlock(width)
+        self.stem = nn.Conv2d(3 * PATCH**2 + features + 1, width, 3, padding=1)
+        self.shrink1, self.shrink2 = (nn.Conv2d(width, width, 3, stride=2, padding=1) for _ in range(2))
+        self.blocks0, self.blocks1, self.blocks2 = (
+            nn.Sequential(ResidualBlock(width), ResidualBlock(width)) for _ in range(3)
+        )
         self.out = nn.Conv2d(width, 16, 1)
 
-    def forward(self, three: Tensor) -> Tensor:
-        """B C 18 32 -> B 1 72 128."""
+    def forward(self, frame: Tensor, three: Tensor) -> Tensor:
+        """B 3 144 256 in [-1, 1] and B C 18 32 -> B 1 72 128."""
         rows = torch.linspace(-1, 1, three.shape[2], device=three.device).to(three.dtype)
-        x = self.stem(torch.cat([three, rows[None, None, :, None].expand_as(three[:, :1])], 1))
-        wide = self.wide(self.shrink(F.silu(x)))
-        x = self.near(x + F.interpolate(wide, size=x.shape[-2:]))
-        return F.pixel_shuffle(self.out(F.silu(x)), 4)
+        rows = rows[None, None, :, None].expand_as(three[:, :1])
+        x0 = self.stem(torch.cat([patchify(frame, PATCH).to(three.dtype), three, rows], 1))
+        x1 = self.blocks1(self.shrink1(F.silu(x0)))
+        x2 = self.blocks2(self.shrink2(F.silu(x1)))
+        x1 = x1 + F.interpolate(x2, size=x1.shape[-2:])
+        x0 = self.blocks0(x0 + F.interpolate(x1, size=x0.shape[-2:]))
+        return F.pixel_shuffle(self.out(F.silu(x0)), 4)
 
 
 class ConditionsReader(nn.Module):

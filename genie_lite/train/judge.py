@@ -31,7 +31,7 @@ from genie_lite.train.judge_views import LONG, Views, damaged, load_views, under
 from genie_lite.train.loop import Ranks, Schedule, fit
 from genie_lite.train.sheets import save_sheet
 
-SHARES = {"features": 0.3, "depth": 0.06, "conditions": 0.5, "moves": 0.12, "keys": 0.02}
+SHARES = {"features": 0.25, "depth": 0.25, "conditions": 0.36, "moves": 0.12, "keys": 0.02}
 """How the budget is divided; where features are kept, the others take their share."""
 
 FRAMES = 9_800
@@ -41,8 +41,8 @@ VIEWS_A_PLACE = 28
 STRENGTHS_WEIGHT = 16.0
 """How much the mean over the strengths weighs beside biomes and hour: two for each of them."""
 
-STRETCH = 24
-"""Frames over which keys are learnt."""
+STRETCH, STRETCHES = 24, 6
+"""Frames over which keys are learnt, and how often in a long episode."""
 
 SHARPNESS = 30.0
 """How sharply the true hour is told apart from those beside it: about 40 minutes."""
@@ -153,8 +153,9 @@ class DepthPart:
 
     def _read(self, module: nn.Module, frames: Tensor) -> Tensor:
         with torch.no_grad():
-            three = self.net.scales(frames.to(next(module.parameters()).device))[2]
-        depth: Tensor = module(three)
+            frames = frames.to(next(module.parameters()).device)
+            three = self.net.scales(frames)[2]
+        depth: Tensor = module(frames, three)
         return depth
 
     def sheet(self, module: nn.Module, path: Path) -> None:
@@ -207,13 +208,14 @@ class Steps:
 
 
 def load_steps(folder: Path, net: JudgeNet, seconds: float, cache: Path, seed: int) -> Steps:
-    """Works out motions in one stretch of each short episode and two of each long one, all in random order, for so many
-    seconds, unless the cache folder has them."""
+    """Works out motions in one stretch of each short episode and STRETCHES of each long one, all in random order, for
+    so many seconds, unless the cache folder has them."""
     path = cache / f"judge_steps-{seed}.safetensors"
     if path.is_file():
         return Steps(**load_file(path))
     random, begin = np.random.default_rng(seed), time.monotonic()
-    paths = [path for path in episode_paths(folder, "train") for _ in range(1 + (len(read_episode(path)) >= LONG))]
+    paths = episode_paths(folder, "train")
+    paths = [path for path in paths for _ in range(STRETCHES if len(read_episode(path)) >= LONG else 1)]
     noise, rows = torch.Generator().manual_seed(seed + 3), []
     for index in random.permutation(len(paths)):
         episode = read_episode(paths[index])
@@ -236,7 +238,7 @@ def motions(net: JudgeNet, frames: Tensor) -> Tensor:
     rows = [torch.zeros(0, len(MIRRORED))]
     for at in range(0, len(frames) - 1, 2):
         some = frames[at : at + 3].to(device)
-        rows.append(egomotion(some[:-1], some[1:], net.depth(net.scales(some[:-1])[2])).cpu())
+        rows.append(egomotion(some[:-1], some[1:], net.depth(some[:-1], net.scales(some[:-1])[2])).cpu())
     return torch.cat(rows)
 
 
