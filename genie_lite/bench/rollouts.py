@@ -153,8 +153,8 @@ def half_life(
 ) -> float | None:
     """Seconds until the excess distance is half of that of an unrelated held-out frame; None if it stays below.
 
-    distance: mean over the worlds at each instant, smoothed here over a second; ceiling: what excess is counted from:
-    the autoencoder's own distance, or that of another place under the same conditions, which leaves the place aside.
+    distance: mean over the worlds at each instant, smoothed here over a second; ceiling: the autoencoder's own
+    distance, which is what excess is counted from.
     """
     every = seconds[1] - seconds[0] if len(seconds) > 1 else 1.0
     width = max(1, min(len(distance), round(1 / every)))

@@ -108,15 +108,12 @@ def _half_lives(curves: dict[str, dict[str, tuple[Array, Array]]], unrelated: fl
     """Of the dream and of the baselines; `beyond` says how long those that never fell were watched."""
     found: dict[str, float | None] = {}
     ceiling = float(curves["autoencoder"]["distance"][1].mean())
-    elsewhere = found["elsewhere_distance"] = float(curves["elsewhere"]["distance"][1].mean())
     for series, suffix in SUFFIXES.items():
         seconds, distances = curves[series]["distance"]
-        for name, start in (("half_life", ceiling), ("country_half_life", elsewhere)):
-            held = None if unrelated is None else half_life(seconds, distances.mean(0), start, unrelated)
-            found[f"{name}_s{suffix}"] = held
-            beyond = unrelated is not None and held is None
-            found[f"{name}_beyond_s{suffix}"] = float(seconds[-1]) if beyond else None
-    return found
+        held = None if unrelated is None else half_life(seconds, distances.mean(0), ceiling, unrelated)
+        found[f"half_life_s{suffix}"] = held
+        found[f"half_life_beyond_s{suffix}"] = float(seconds[-1]) if unrelated is not None and held is None else None
+    return found | {"elsewhere_distance": float(curves["elsewhere"]["distance"][1].mean())}
 
 
 def _frechets(worlds: Sequence[Found]) -> dict[str, float | None]:
