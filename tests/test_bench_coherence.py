@@ -1,4 +1,4 @@
-"""What coherence is measured with: metrics, held-out truth, a dream that follows a true past, and the whole command."""
+"""What coherence is measured with: metrics, a dream that follows a true past, and the whole command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from genie_lite.bench.control import accuracy, opposite_keys, read_back
 from genie_lite.bench.distortions import blurred
 from genie_lite.bench.drift import conditions_agree, drift, sharpness_ratio
 from genie_lite.bench.frechet import FEWEST, between, frechet
-from genie_lite.bench.heldout import ELSEWHERE, Truth, branch, elsewhere, record
+from genie_lite.bench.heldout import Truth, record
 from genie_lite.bench.metrics import BEST_PSNR, flow, psnr, sharpness, shift, ssim
 from genie_lite.bench.plan import QUICK, Plan
 from genie_lite.bench.pool import Job, measure_worlds
@@ -31,8 +31,7 @@ from genie_lite.bench.sheets import minute
 from genie_lite.bench.subject import Dream
 from genie_lite.camera import Pose
 from genie_lite.cli import COMMANDS
-from genie_lite.conditions import BIOMES, Conditions, biome
-from genie_lite.data.collect import SPLIT_SEEDS
+from genie_lite.conditions import Conditions, biome
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.engine.protocol import Frame
 from genie_lite.errors import CheckpointError, RenderError, UsageError
@@ -121,22 +120,6 @@ def test_shift_finds_which_way_a_picture_moved(right: int, down: int) -> None:
     after = large[16 - down : 160 - down, 16 - right : 272 - right]
     assert shift(before, noisy(after, 10)) == (right, down)
     assert flow(np.stack([before, after, before])) == (0, 0)
-
-
-def test_held_out_worlds_have_test_seeds_and_take_every_biome_in_turn() -> None:
-    world = make_world("counting")
-    truths = [record(world, number, 3, instants=[1]) for number in range(8)]
-    assert [truth.seed for truth in truths] == list(range(SPLIT_SEEDS["test"], SPLIT_SEEDS["test"] + 8))
-    assert [BIOMES[int(np.argmax(truth.start.biomes))] for truth in truths] == list(BIOMES)
-    assert truths[0].frames.shape == (3, 144, 256, 3) and truths[0].pictures[1].shape == (720, 1280, 3)
-    assert np.array_equal(truths[0].pictures[1][0, 0], truths[0].frames[1][0, 0])
-
-
-def test_a_branch_leaves_the_true_path_at_its_frame() -> None:
-    world = make_world("counting")
-    truth = record(world, 0, 12)
-    same = branch(world, truth, 4, truth.actions[4:8])
-    assert np.array_equal(same, truth.frames[4:9])
 
 
 def past(frames: int, step: float = 0.4) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -343,16 +326,6 @@ def test_the_half_life_is_when_half_of_an_unrelated_frames_excess_is_reached() -
     spike = np.full(40, 0.1)
     spike[20] = 1.0
     assert half_life(seconds, spike, ceiling=0.1, unrelated=1.1) is None, "a single bad frame is no end"
-
-
-def test_elsewhere_is_the_same_walk_in_another_place() -> None:
-    world = make_world("counting")
-    truth = record(world, 3, 12)
-    shown = elsewhere(world, truth)
-    assert shown.shape == truth.frames.shape and shown.dtype == np.uint8
-    assert np.array_equal(shown, elsewhere(world, truth)) and not np.array_equal(shown, truth.frames)
-    same = elsewhere(world, replace(truth, seed=truth.seed - ELSEWHERE))
-    assert np.array_equal(same, truth.frames), "the same seed is the same place"
 
 
 def test_a_sheet_shows_every_biome_at_every_moment(checkpoint: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,12 +99,7 @@ def elsewhere(world: Any, truth: Truth) -> NDArray[np.uint8]:
     """The same walk in another place of the same kind: what the world of another held-out seed shows under the truth's
     conditions and actions, uint8 (T, 144, 256, 3). No dream that does not know what lies ahead can be nearer to the
     truth in the long run than this."""
-    world = world.unwrapped
-    frames = np.empty_like(truth.frames)
-    frames[0], _ = world.reset(seed=truth.seed + ELSEWHERE, options={"conditions": truth.start})
-    for t in range(1, len(frames)):
-        frames[t] = world.step(truth.actions[t - 1].to_array())[0]
-    return frames
+    return branch(world, replace(truth, seed=truth.seed + ELSEWHERE), 0, truth.actions[: len(truth.frames) - 1])
 
 
 def led_by(conditions: Conditions, number: int) -> Conditions:
