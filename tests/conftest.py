@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from player import Player, Recorded
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,6 +20,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def one_thread() -> None:
     """Networks as small as those in tests are faster on one thread, and do not wait for each other when all is busy."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Iterator[Player]:
+    """A fake world in a window, with a minute to play."""
+    player = Player(tmp_path / "out", Recorded(), cap=60.0)
+    yield player
+    player.window.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,13 @@
+"""The window and its loop: keys, mouse, pause, end, screenshots, what is drawn, and how fast."""
+
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-
-os.environ["SDL_VIDEODRIVER"] = "dummy"
 
 import numpy as np
 import pygame
 import pytest
+from player import SIZE, Player, Recorded, Time
 
 from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
 from genie_lite.conditions import biome
@@ -19,87 +18,9 @@ from genie_lite.errors import UsageError
 from genie_lite.play.choice import Going
 from genie_lite.play.keymap import Command, Controls
 from genie_lite.play.loop import PlayLoop
-from genie_lite.play.palette import EVENTS
 from genie_lite.play.window import Window
-from genie_lite.prompt.parser import Reading, parse
 from genie_lite.recording.report import session_report
-from genie_lite.session.events import Event
 from genie_lite.session.manager import EndReason, SessionManager, State
-
-SIZE = (256, 144)
-PERIOD = 1 / STEPS_PER_SECOND
-
-
-class Recorded(FakeEngine):
-    """Writes down the actions it is given."""
-
-    def __init__(self) -> None:
-        super().__init__(SIZE)
-        self.actions: list[Action] = []
-
-    def step(self, action: Action) -> Frame:
-        self.actions.append(action)
-        return super().step(action)
-
-
-class Time:
-    """A clock and a pace in one: every tick takes exactly one period."""
-
-    def __init__(self) -> None:
-        self.now, self.fps = 0.0, 24.0
-
-    def wait(self) -> None:
-        self.now += PERIOD
-
-    def restart(self) -> None:
-        pass
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Player:
-    """A loop with the keyboard in the test's hands."""
-
-    def __init__(self, out: Path, engine: FakeEngine, cap: float, reading: Reading | None = None) -> None:
-        self.engine, self.out = engine, out
-        self.queue: list[pygame.event.Event] = []
-        self.session = SessionManager(engine, biome("meadow"), 3, cap=cap)
-        self.window = Window(SIZE)
-        time = Time()
-        self.loop = PlayLoop(
-            self.session, self.window, out, reading=reading, pace=time, clock=time, events=self._events
-        )
-        self.loop.begin()
-
-    def _events(self) -> list[pygame.event.Event]:
-        events, self.queue = self.queue, []
-        return events
-
-    def send(self, kind: int, **attributes: object) -> None:
-        self.queue.append(pygame.event.Event(kind, **attributes))
-
-    def press(self, *keys: int) -> None:
-        for key in keys:
-            self.send(pygame.KEYDOWN, key=key)
-
-    def write(self, text: str, *keys: int) -> None:
-        for letter in text:
-            self.send(pygame.KEYDOWN, key=pygame.key.key_code(letter), unicode=letter)
-        self.press(*keys)
-
-    def tick(self, times: int = 1) -> bool:
-        return all(self.loop.tick() for _ in range(times))
-
-    def picture(self) -> np.ndarray:
-        return pygame.surfarray.array3d(self.window.surface).transpose(1, 0, 2)
-
-
-@pytest.fixture
-def player(tmp_path: Path) -> Iterator[Player]:
-    player = Player(tmp_path / "out", Recorded(), cap=60.0)
-    yield player
-    player.window.close()
 
 
 def test_held_keys_become_the_action_of_every_step(player: Player) -> None:
@@ -265,106 +186,6 @@ def test_a_pause_does_not_lower_the_frame_rate(player: Player) -> None:
     player.press(pygame.K_p)
     player.tick(5)
     assert player.loop.times.rate("interval") == pytest.approx(STEPS_PER_SECOND)
-
-
-def test_a_typed_event_lets_the_world_glide_and_moves_nobody(player: Player) -> None:
-    player.press(pygame.K_w, pygame.K_t)
-    player.write("was")
-    player.press(*[pygame.K_BACKSPACE] * 3)
-    player.write("let it snow")
-    player.send(pygame.MOUSEMOTION, rel=(900, 0), pos=(5, 5), buttons=(1, 0, 0))
-    player.tick(5)
-    assert player.engine.actions == [] and player.session.state is State.RUNNING
-    player.press(pygame.K_RETURN)
-    player.tick(2 * STEPS_PER_SECOND)
-    assert player.session.frame is not None and 0.3 < player.session.frame.conditions.snowfall < 0.6
-    player.tick(2 * STEPS_PER_SECOND)
-    assert player.session.frame.conditions == replace(biome("meadow"), snowfall=0.6, clouds=0.7)
-    assert set(player.engine.actions) == {IDLE}
-    player.press(pygame.K_w)
-    player.tick()
-    assert player.engine.actions[-1] == Action(forward=1)
-
-
-def test_escape_closes_the_line_and_nothing_happens(player: Player) -> None:
-    player.press(pygame.K_t)
-    player.write("night falls", pygame.K_ESCAPE)
-    assert player.tick(10) and player.session.steps == 10
-    assert player.session.heading == biome("meadow")
-
-
-def test_what_was_not_understood_keeps_the_line_open_and_says_so(player: Player) -> None:
-    player.press(pygame.K_h, pygame.K_t)
-    player.write("qwxz")
-    player.tick()
-    before = player.picture()
-    player.press(pygame.K_RETURN)
-    player.tick()
-    assert player.session.steps == 0 and (player.picture() != before).any()
-    player.press(*[pygame.K_BACKSPACE] * 4, pygame.K_RETURN)
-    player.tick()
-    assert player.session.steps == 1
-
-
-def test_an_event_typed_while_paused_waits_for_the_world(player: Player) -> None:
-    player.press(pygame.K_p, pygame.K_t)
-    player.write("fog", pygame.K_RETURN)
-    player.tick(5)
-    assert player.session.steps == 0 and player.session.state is State.PAUSED and player.session.heading.fog == 0.6
-
-
-def test_chips_tell_in_the_first_seconds_what_was_understood(tmp_path: Path) -> None:
-    pictures = []
-    for reading in (None, parse("thick fog with wombats")):
-        player = Player(tmp_path, Recorded(), cap=60.0, reading=reading)
-        player.tick(2 * STEPS_PER_SECOND)
-        early = player.picture()
-        player.tick(6 * STEPS_PER_SECOND)
-        pictures.append((early, player.picture()))
-    middle = np.s_[20:80, 80:176]
-    assert (pictures[0][0][middle] != pictures[1][0][middle]).any()
-    np.testing.assert_array_equal(pictures[0][1][middle], pictures[1][1][middle])
-
-
-def test_an_event_of_a_script_is_told(player: Player) -> None:
-    player.session.script = (Event(120, lambda now: replace(now, fog=0.9), "fog rolls in"),)
-    corner = np.s_[100:, 150:]
-    player.tick(120)
-    before = player.picture()[corner].copy()
-    player.tick()
-    assert (player.picture()[corner] != before).any()
-
-
-def test_the_palette_lets_things_happen_by_key_and_click(player: Player) -> None:
-    player.press(pygame.K_w, pygame.K_e)
-    player.tick(3)
-    assert player.engine.actions[-1].forward == 1, "the world goes on"
-    player.press(pygame.K_2)
-    player.tick(2)
-    assert player.session.heading.hour == parse("night falls", biome("meadow")).conditions.hour
-    player.press(pygame.K_1)
-    player.tick(2)
-    assert player.session.heading.snowfall == 0, "it has closed"
-    player.press(pygame.K_e)
-    player.tick()
-    panel = player.picture().copy()
-    row = player.loop._palette._rows[2]
-    player.send(pygame.MOUSEBUTTONDOWN, button=1, pos=row.center)
-    player.tick(2)
-    assert player.session.heading.fog == 0.6 and not player.loop.controls.mouse_captured
-    assert (player.picture() != panel).any()
-
-
-def test_every_event_of_the_palette_is_understood_whole() -> None:
-    for text in EVENTS:
-        reading = parse(text, biome("autumn"))
-        assert not reading.not_understood and reading.conditions != biome("autumn"), text
-        assert reading.everywhere == text.startswith("everything")
-
-
-def test_escape_closes_the_palette_and_does_not_leave(player: Player) -> None:
-    player.press(pygame.K_e, pygame.K_ESCAPE)
-    assert player.tick(2) and not player.loop._palette.open
 
 
 def test_b_and_dropped_files_lead_back_only_where_there_are_screens(player: Player, tmp_path: Path) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 pytest.importorskip("gymnasium", reason="needs the training packages")
@@ -25,7 +23,7 @@ from genie_lite.data.collect import Options as CollectOptions
 from genie_lite.data.collect import collect
 from genie_lite.data.episodes import read_episode, write_episode
 from genie_lite.engine.dream import DreamEngine, EngineOptions
-from genie_lite.errors import DataError, OutputError, UsageError
+from genie_lite.errors import DataError, UsageError
 from genie_lite.model.autoencoder import ConditionsHead
 from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
 from genie_lite.model.first_frame import DEPTH_STEP, LATENT_STEP, FirstFrame, FirstFrameConfig
@@ -35,7 +33,7 @@ from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_fram
 from genie_lite.train.command import ORDER, Options, main
 from genie_lite.train.dynamics import DynamicsPart
 from genie_lite.train.first_frame import FOG, fit_first_frame, shown
-from genie_lite.train.loop import Part, Ranks, Schedule, fit
+from genie_lite.train.loop import Part, Ranks
 from genie_lite.train.motion import MotionPart
 from genie_lite.train.streams import Streams
 
@@ -248,94 +246,6 @@ def test_without_data_training_says_how_to_get_some(tmp_path: Path) -> None:
         main(Options(part="autoencoder", data=tmp_path / "nowhere", out=tmp_path / "out", budget="1s"))
 
 
-# --- the loop ---------------------------------------------------------------------------------------------------
-
-
-class Guess:
-    """The smallest part: one number that must become `goal`."""
-
-    name = "guess"
-
-    def __init__(self, goal: float = 1.0) -> None:
-        self.module: nn.Module = nn.Linear(1, 1, bias=False)
-        self.goal = goal
-        nn.init.zeros_(self.module.weight)
-
-    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """Squared error."""
-        loss = (self.module(torch.ones(1, 1, device=self.module.weight.device)) - self.goal).square().mean()
-        return loss, {"loss": loss.detach()}
-
-    def sheet(self, module: nn.Module, path: Path) -> None:
-        """Nothing to see."""
-
-
-def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    first = Guess()
-    assert fitted(first, tmp_path, 5)["steps"] == 5
-    weight = first.module.weight.item()
-    second = Guess()
-    seen: list[int] = []
-    loss = second.loss
-    second.loss = lambda progress: (seen.append(1), loss(progress))[1]
-    made = fitted(second, tmp_path, 9)
-    assert made["steps"] == 9 and len(seen) == 4
-    assert second.module.weight.item() > weight > 0
-
-
-def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
-    first, second = Guess(), Guess()
-    fitted(first, tmp_path, 5)
-    assert fitted(second, tmp_path, 5)["steps"] == 5
-    assert first.module.weight.item() == second.module.weight.item()
-
-
-DAMAGE: dict[str, Callable[[Path], object]] = {
-    "torn": lambda path: path.write_bytes(path.read_bytes()[:200]),
-    "empty": lambda path: path.write_bytes(b""),
-    "of another shape": lambda path: torch.save({"module": nn.Linear(2, 2).state_dict()}, path),
-}
-
-
-@pytest.mark.parametrize("kind", DAMAGE)
-def test_a_training_state_that_cannot_be_used_is_said(kind: str, tmp_path: Path) -> None:
-    fitted(Guess(), tmp_path, 2)
-    DAMAGE[kind](tmp_path / "guess.resume.pt")
-    with pytest.raises(DataError, match="delete it to start anew"):
-        fitted(Guess(), tmp_path, 4)
-
-
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write"):
-        fitted(Guess(), tmp_path / "file" / "training", 2)
-
-
-def test_a_gradient_that_is_not_finite_is_left_out(tmp_path: Path) -> None:
-    part = Guess()
-    loss, calls = part.loss, []
-
-    def sometimes_broken(progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        calls.append(1)
-        value, shown = loss(progress)
-        return (value * float("nan") if len(calls) == 2 else value), shown
-
-    part.loss = sometimes_broken
-    fitted(part, tmp_path, 4)
-    assert 0 < part.module.weight.item() < 1
-
-
-@pytest.mark.parametrize(("budget", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400)])
-def test_a_budget_is_a_number_and_a_unit(budget: str, seconds: float) -> None:
-    assert Options(budget=budget).seconds == seconds
-
-
-@pytest.mark.parametrize("budget", ["", "6", "h", "soon", "-1h", "0s", "nanh", "3d"])
-def test_any_other_budget_is_wrong_usage(budget: str) -> None:
-    with pytest.raises(UsageError, match="90s, 30m or 6h"):
-        _ = Options(budget=budget).seconds
-
-
 # --- everything -------------------------------------------------------------------------------------------------
 
 
@@ -361,52 +271,12 @@ def test_train_all_leaves_a_checkpoint_that_dreams(data: Path, tmp_path: Path, m
     assert engine.step(Action(forward=1)).image.shape == first.image.shape == (144, 256, 3)
 
 
-# --- several processes ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("budget", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400)])
+def test_a_budget_is_a_number_and_a_unit(budget: str, seconds: float) -> None:
+    assert Options(budget=budget).seconds == seconds
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What one process reports: gradients before and after averaging, agreement, weights shared and trained."""
-
-    gradients: list[float]
-    agreed: float
-    shared: float
-    trained: float
-
-
-def _one_of_two(rank: int, port: int, folder: str) -> None:
-    import os
-
-    os.environ.update(RANK=str(rank), LOCAL_RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.set_num_threads(1)
-    ranks = Ranks()
-    module = nn.ModuleList([nn.Linear(1, 1), nn.Conv2d(1, 1, 1), nn.Linear(1, 1)])
-    for number, parameter in enumerate(module[:2].parameters()):
-        parameter.grad = torch.full_like(parameter, (rank + 1.0) * 10**number)
-    ranks.average_gradients(module)
-    gradients = [float(parameter.grad) for parameter in module[:2].parameters()]
-    part = Guess(goal=float(rank))
-    nn.init.constant_(part.module.weight, rank + 3.0)
-    ranks.share_weights(part.module)
-    shared = part.module.weight.item()
-    schedule = Schedule(seconds=1e6, steps=60, learning_rate=0.2, warmup_steps=1, ema=0.5)
-    fit(part, schedule, Path(folder) / str(rank), ranks, lambda ema, made: None)
-    seen = Seen(gradients, ranks.agree(float(rank + 7)), shared, part.module.weight.item())
-    (Path(folder) / f"{rank}.json").write_text(json.dumps(seen.__dict__))
-    torch.distributed.barrier()  # gloo aborts a process whose peer has hung up before it
-    torch.distributed.destroy_process_group()
-
-
-@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="this PyTorch has no gloo")
-def test_two_processes_average_gradients_and_stay_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(_one_of_two, (port, str(tmp_path)), nprocs=2)
-    one, other = (Seen(**json.loads((tmp_path / f"{rank}.json").read_text())) for rank in (0, 1))
-    assert one == other
-    assert one.gradients == pytest.approx([1.5, 15, 150, 1500])
-    assert (one.agreed, one.shared) == (7.0, 3.0)
-    # One wants 0, the other 1: the mean gradient leads half-way.
-    assert one.trained == pytest.approx(0.5, abs=0.15)
+@pytest.mark.parametrize("budget", ["", "6", "h", "soon", "-1h", "0s", "nanh", "3d"])
+def test_any_other_budget_is_wrong_usage(budget: str) -> None:
+    with pytest.raises(UsageError, match="90s, 30m or 6h"):
+        _ = Options(budget=budget).seconds
