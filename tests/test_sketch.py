@@ -8,6 +8,8 @@ from PIL import Image
 from tiny import tiny_model
 
 from genie_lite.cli import main
+from genie_lite.conditions import biome
+from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.model.checkpoint import PARTS, save_part
 
 
@@ -34,10 +36,24 @@ def test_a_sketch_shows_a_picture_for_every_seed(
     assert "snowy" in capsys.readouterr().out
 
 
+def test_guidance_draws_the_first_frame_that_play_draws_with_it(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sketch.png"
+    words = ["sketch", "--biome", "snow", "--count", "1", "--seed", "3", "--checkpoint", str(checkpoint)]
+    tiles = {}
+    for guidance in (0.0, 9.0):
+        assert main([*words, "--guidance", str(guidance), "--out", str(out)]) == 0
+        engine = DreamEngine.load(EngineOptions(checkpoint, quality="360p", guidance=guidance))
+        played = Image.fromarray(engine.reset(biome("snow"), 3).image).resize((320, 180))
+        tiles[guidance] = np.asarray(Image.open(out))
+        assert (tiles[guidance][60:] == np.asarray(played)[60:]).all(), "below its number"
+    assert (tiles[0.0] != tiles[9.0]).any()
+
+
 @pytest.mark.parametrize(
     ("words", "told", "status"),
     [
         (["--count", "0"], "--count 0", 2),
+        (["--guidance", "-1"], "--guidance -1", 2),
         (["--out", "/nowhere/sketch.png"], "--out", 1),
         (["--out", "sketch"], "--out", 1),
     ],

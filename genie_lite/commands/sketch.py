@@ -27,6 +27,8 @@ class Options(WorldOptions):
     """A world whose weights come with genie_lite (landscape if left out)."""
     checkpoint: Path | None = None
     """Weights of your own: a folder that training wrote."""
+    guidance: float = 1.0
+    """How closely pictures keep to what is asked for, as with `play`: 0 not at all, 3 very closely."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST:
@@ -42,7 +44,8 @@ def main(options: Options) -> int:
     conditions, reading = options.conditions(), options.reading()
     if reading is not None:
         tell(reading)
-    engine = DreamEngine.load(EngineOptions(find_checkpoint(options.world, options.checkpoint), quality="360p"))
+    checkpoint = find_checkpoint(options.world, options.checkpoint)
+    engine = DreamEngine.load(EngineOptions(checkpoint, quality="360p", guidance=options.guidance))
     width, height = engine.info.size
     rows = -(-options.count // COLUMNS)
     sheet = Image.new("RGB", (min(options.count, COLUMNS) * width // 2, rows * height // 2))
