@@ -266,6 +266,9 @@ def test_train_all_leaves_a_checkpoint_that_dreams(data: Path, tmp_path: Path, m
     assert all(made["steps"] > 0 and "held_out" in made for made in trained)
     assert all(torch.isfinite(value).all() for name in PARTS for value in model.part(name).state_dict().values())
     assert (out / "training" / "autoencoder.png").stat().st_size > 0
+    trained_once = {name: (out / f"{name}.safetensors").read_bytes() for name in PARTS[:3]}
+    assert main(options) == 0
+    assert trained_once == {name: (out / f"{name}.safetensors").read_bytes() for name in PARTS[:3]}, "given again"
     engine = DreamEngine.load(EngineOptions(out, quality="144p", runtime="eager", dtype="fp32", threads=1))
     first = engine.reset(biome("meadow"), 0)
     assert engine.step(Action(forward=1)).image.shape == first.image.shape == (144, 256, 3)

@@ -93,12 +93,16 @@ def main(options: Options) -> int:
     if (options.out / "config.json").is_file():
         done = tuple(name for name in PARTS if (options.out / f"{name}.safetensors").is_file())
         model = load_model(options.out, done)
+        finished = {name: made["seconds"] for name, made in model.made.items() if "held_out" in made}
     else:
         model = load_model(options.start_from) if options.start_from else Parts.new(ModelConfig())
+        finished = {}
     torch.manual_seed(options.seed + 1 + ranks.rank)
     chosen = ORDER if options.part == "all" else (options.part,)
     for name in chosen:
         budget = seconds * SHARES[name] if options.part == "all" else seconds
+        if finished.get(name, -1.0) >= int(budget):
+            continue
         _train(name, model, options, budget, ranks)
     return 0
 
