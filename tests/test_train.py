@@ -266,9 +266,13 @@ def test_train_all_leaves_a_checkpoint_that_dreams(data: Path, tmp_path: Path, m
     assert all(made["steps"] > 0 and "held_out" in made for made in trained)
     assert all(torch.isfinite(value).all() for name in PARTS for value in model.part(name).state_dict().values())
     assert (out / "training" / "autoencoder.png").stat().st_size > 0
-    trained_once = {name: (out / f"{name}.safetensors").read_bytes() for name in PARTS[:3]}
+    trained_once = [(out / f"{name}.safetensors").read_bytes() for name in PARTS[:3]]
     assert main(options) == 0
-    assert trained_once == {name: (out / f"{name}.safetensors").read_bytes() for name in PARTS[:3]}, "given again"
+    given_again = [(out / f"{name}.safetensors").read_bytes() for name in PARTS[:3]]
+    assert given_again == trained_once
+    (out / "training" / "motion.resume.pt").unlink()
+    assert main(replace(options, part="motion", budget="0.1s")) == 0
+    assert (out / "motion.safetensors").read_bytes() != trained_once[1], "a checkpoint without its training goes on"
     engine = DreamEngine.load(EngineOptions(out, quality="144p", runtime="eager", dtype="fp32", threads=1))
     first = engine.reset(biome("meadow"), 0)
     assert engine.step(Action(forward=1)).image.shape == first.image.shape == (144, 256, 3)
