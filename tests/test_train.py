@@ -15,7 +15,7 @@ from torch.nn import functional as F
 pytest.importorskip("gymnasium", reason="needs the training packages")
 
 from tiny import TINY, tiny_model
-from training import fitted, mean_loss
+from training import fitted, free_port, join, leave, mean_loss
 
 from genie_lite.actions import Action
 from genie_lite.conditions import CONDITION_NAMES, biome
@@ -276,6 +276,40 @@ def test_train_all_leaves_a_checkpoint_that_dreams(data: Path, tmp_path: Path, m
     engine = DreamEngine.load(EngineOptions(out, quality="144p", runtime="eager", dtype="fp32", threads=1))
     first = engine.reset(biome("meadow"), 0)
     assert engine.step(Action(forward=1)).image.shape == first.image.shape == (144, 256, 3)
+
+
+def _all_in_one_of_two(rank: int, port: int, options: Options) -> None:
+    """Trains autoencoder and frame in one go, and leaves the weights that this process ends with."""
+    join(rank, port)
+    models = []
+
+    def keep(folder: Path) -> Model:
+        models.append(load_model(folder))
+        return models[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genie_lite.model.checkpoint.load_model", keep)
+        patch.setattr("genie_lite.train.command.ORDER", ("autoencoder", "frame"))
+        patch.setattr(AutoencoderPart, "sheet", lambda self, module, path: None)
+        main(options)
+    torch.save(models[0].autoencoder.state_dict(), options.out.parent / f"{rank}.pt")
+    leave()
+
+
+def test_after_train_all_every_process_has_the_same_weights(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    for name in PARTS:
+        save_part(tmp_path / "tiny", tiny_model(), name)
+    options = Options(
+        data=data, out=tmp_path / "out", budget="4s", batch=4, most_frames=40, start_from=tmp_path / "tiny"
+    )
+    torch.multiprocessing.spawn(_all_in_one_of_two, (free_port(), options), nprocs=2)
+    one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    for name, weights in load_model(tmp_path / "out", ("autoencoder",)).autoencoder.state_dict().items():
+        assert torch.equal(one[name], other[name]), name
+        torch.testing.assert_close(one[name].bfloat16().float(), weights)
 
 
 @pytest.mark.parametrize(("budget", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400)])

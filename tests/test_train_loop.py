@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 pytest.importorskip("gymnasium", reason="needs the training packages")
 
-from training import fitted
+from training import fitted, free_port, join, leave
 
 from genie_lite.errors import DataError, OutputError
 from genie_lite.train.loop import Ranks, Schedule, fit
@@ -138,10 +137,7 @@ def _train(part: Line, seed: int, folder: Path, ranks: Ranks) -> list[float]:
 
 
 def _one_of_two(rank: int, port: int, folder: str) -> None:
-    import os
-
-    os.environ.update(RANK=str(rank), LOCAL_RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.set_num_threads(1)
+    join(rank, port)
     ranks = Ranks()
     module = nn.ModuleList([nn.Linear(1, 1), nn.Conv2d(1, 1, 1), nn.Linear(1, 1)])
     for number, parameter in enumerate(module[:2].parameters()):
@@ -152,16 +148,12 @@ def _one_of_two(rank: int, port: int, folder: str) -> None:
     weights = _train(part, rank, Path(folder) / str(rank), ranks)
     seen = Seen(gradients, ranks.agree(float(rank + 7)), part.losses, weights)
     (Path(folder) / f"{rank}.json").write_text(json.dumps(asdict(seen)))
-    torch.distributed.barrier()  # gloo aborts a process whose peer has hung up before it
-    torch.distributed.destroy_process_group()
+    leave()
 
 
 def test_two_processes_train_as_one_with_twice_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(_one_of_two, (port, str(tmp_path)), nprocs=2)
+    torch.multiprocessing.spawn(_one_of_two, (free_port(), str(tmp_path)), nprocs=2)
     one, other = (Seen(**json.loads((tmp_path / f"{rank}.json").read_text())) for rank in (0, 1))
     assert one.gradients == other.gradients == pytest.approx([1.5, 15, 150, 1500])
     assert one.agreed == other.agreed == 7.0

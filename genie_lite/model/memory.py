@@ -53,7 +53,7 @@ class SpatialMemory:
         self.poses = torch.zeros(batch, slots, 5, device=device)
         self.worth = torch.zeros(batch, slots, device=device)
         self._light = light
-        self._now = torch.zeros(1, CONDITIONS_DIM) if conditions is None else conditions
+        self._now = torch.zeros(1, CONDITIONS_DIM, device=device) if conditions is None else conditions
         self._conditions = torch.zeros(batch, slots, CONDITIONS_DIM, device=device)
         self.rays = camera_rays(device)
         depth = torch.tensor(_PROBE_DEPTHS, device=device)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,8 +58,11 @@ class Ranks:
         local = int(os.environ.get("LOCAL_RANK", "0"))
         cuda = torch.cuda.is_available()
         self.device = torch.device("cuda", local) if cuda else torch.device("cpu")
+        if cuda:
+            torch.cuda.set_device(self.device)
         if self.size > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if cuda else "gloo")
+            # The others wait while the first one draws places under many skies for the weather.
+            dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(hours=1))
 
     def average_gradients(self, module: nn.Module) -> None:
         """Replaces every gradient by its mean over the processes, as DDP does."""
