@@ -81,8 +81,8 @@ def depth_ahead(log_depth: Tensor, turn: Tensor, offset: Tensor, rays: Tensor) -
         h, w = THUMB_HEIGHT // size, THUMB_WIDTH // size
         column, row = ((x + 1) * (w / 2)).long(), ((y + 1) * (h / 2)).long()
         pixel = torch.where(inside & (larger >= least) & (larger < most), row * w + column, h * w)
-        pixel = pixel.clamp_max(h * w)  # where y + 1 is rounded up to 2, as on CUDA, which divides by multiplying
-        nearest = torch.full((n, h * w + 1), torch.inf, device=level.device)
+        # A spare row for what lies outside, and for y + 1 rounded up to 2, as on CUDA, which divides by multiplying.
+        nearest = torch.full((n, (h + 1) * w + 1), torch.inf, device=level.device)
         nearest.scatter_reduce_(1, pixel, points_ahead, "amin")
         coarse = nearest[:, None, : h * w].reshape(n, 1, h, w)
         seen = torch.minimum(seen, F.interpolate(coarse, scale_factor=size) if size > 1 else coarse)

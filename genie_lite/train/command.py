@@ -132,7 +132,7 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
         part.module.load_state_dict(live)
 
     schedule = Schedule(seconds, learning_rate=options.learning_rate or 6e-4)
-    made = fit(part, schedule, options.out / "training", ranks, publish)
+    made = model.made[name] = fit(part, schedule, options.out / "training", ranks, publish)
     if ranks.rank == 0:
         part.module.eval()
         if isinstance(part, Refits):
@@ -140,8 +140,6 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
         model.made[name] = {**made, "batch": batch * ranks.size, "held_out": evaluate()}
         save_part(options.out, model, file)
         print(f"{name}: {model.made[name]}")
-    else:
-        model.made[name] = made
     ranks.share_weights(model.part(file))  # with the last layers that only the first process has fitted
 
 

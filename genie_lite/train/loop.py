@@ -61,7 +61,7 @@ class Ranks:
         if cuda:
             torch.cuda.set_device(self.device)
         if self.size > 1 and not dist.is_initialized():
-            # The others wait while the first one draws places under many skies for the weather.
+            # The others wait while the first one fits last layers and measures.
             dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(hours=1))
 
     def average_gradients(self, module: nn.Module) -> None:
