@@ -72,7 +72,9 @@ class Painter:
     def __init__(self, stubborn: bool) -> None:
         self.stubborn = stubborn
 
-    def follow(self, frames: NDArray[np.uint8], poses: NDArray[np.float64], now: Conditions, seed: int) -> Frame:
+    def follow(
+        self, frames: NDArray[np.uint8], poses: NDArray[np.float64], _: Any, now: Conditions, seed: int
+    ) -> Frame:
         self.now, self.pose = now, Pose.from_array(poses[-1])
         return self._frame()
 

@@ -38,8 +38,8 @@ def test_every_part_keeps_its_shapes() -> None:
         assert model.autoencoder.decode(latent, size).shape == (2, 3, height, width)
     assert model.autoencoder.thumbnail(latent, torch.zeros(2, 1)).shape == (2, 4, 72, 128)
     assert model.autoencoder.conditions(latent).shape == (2, 18)
-    depth, past, one = torch.rand(2, 1, 72, 128), torch.zeros(2, 12), torch.zeros(2, 1)
-    assert model.motion(latent, depth, torch.zeros(2, 6), past, one).shape == (2, 3)
+    thumbnail, past, one = torch.rand(2, 4, 72, 128), torch.zeros(2, 12), torch.zeros(2, 1)
+    assert model.motion(thumbnail, torch.zeros(2, 6), past, one, one).shape == (2, 3)
     vector = dynamics_vector(torch.zeros(2, 6), torch.zeros(2, 5), one, torch.zeros(2, 18), one, one)
     context = latent.repeat(1, 4, 1, 1)
     assert model.dynamics(latent, context, empty_hint(2, CPU), vector).shape == latent.shape

@@ -17,7 +17,7 @@ pytest.importorskip("gymnasium", reason="needs the training packages")
 from tiny import TINY, tiny_model
 from training import fitted, free_port, join, leave, mean_loss
 
-from genie_lite.actions import Action
+from genie_lite.actions import JUMP_STEPS, Action
 from genie_lite.conditions import CONDITION_NAMES, biome
 from genie_lite.data.collect import Options as CollectOptions
 from genie_lite.data.collect import collect
@@ -28,6 +28,7 @@ from genie_lite.model.autoencoder import ConditionsHead
 from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
 from genie_lite.model.first_frame import DEPTH_STEP, LATENT_STEP, FirstFrame, FirstFrameConfig
 from genie_lite.model.layers import to_unit
+from genie_lite.model.motion import WALK_STEP, jump_steps, stride
 from genie_lite.train.autoencoder import AutoencoderPart, FramePart, PicturesPart, ThumbnailPart
 from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
 from genie_lite.train.command import ORDER, Options, main
@@ -108,11 +109,37 @@ def test_a_refit_head_draws_with_less_error(
     assert error() < 0.9 * before
 
 
-def test_motions_loss_falls(model: Model, latents: LatentSet, tmp_path: Path) -> None:
-    part = MotionPart(model.motion, latents, model.autoencoder, batch=32, seed=0)
+def jumping(latents: LatentSet) -> tuple[LatentSet, Tensor]:
+    """The same walks with many jumps, over ground that rises to the right of where one looks; and the jumps' arc."""
+    arc, walker = torch.linspace(1.0, -1.0, JUMP_STEPS), torch.Generator().manual_seed(3)
+    actions, poses = latents.actions.clone(), latents.poses.clone()
+    for first, length in zip(latents.start.tolist(), latents.length.tolist(), strict=True):
+        rows = slice(first, first + length)
+        actions[rows, 4] = (torch.rand(length, generator=walker) < 0.03).float()
+        steps = torch.tensor(jump_steps(actions[rows, 4] > 0.5))
+        up = F.pad(arc, (1, 0))[steps] + 0.5 * stride(actions[rows])[:, 1]
+        poses[rows, 2] = F.pad(up.cumsum(0), (1, -1)) * WALK_STEP
+    return replace(latents, actions=actions, poses=poses), arc
+
+
+def test_motion_learns_the_jump_and_how_the_ground_rises(model: Model, latents: LatentSet, tmp_path: Path) -> None:
+    data, arc = jumping(latents)
+    part = MotionPart(model.motion, data, model.autoencoder, batch=32, seed=0)
+    part.start_from_median()
+    assert (model.motion.arc - arc).abs().max() < 0.3
     before = mean_loss(part)
-    fitted(part, tmp_path, 30)
+    fitted(part, tmp_path, 60)
     assert mean_loss(part) < 0.7 * before
+    assert (model.motion.arc - arc).abs().max() < 0.3
+
+
+def test_a_motion_that_stands_still_can_be_learned_from(model: Model, latents: LatentSet, tmp_path: Path) -> None:
+    poses = latents.poses.clone()
+    poses[:] = poses[0]
+    part = MotionPart(model.motion, replace(latents, poses=poses), model.autoencoder, batch=32, seed=0)
+    before = mean_loss(part)
+    fitted(part, tmp_path, 60)
+    assert mean_loss(part) < 0.7 * before, "though nothing that is asked for happens"
 
 
 def looking_up(latents: LatentSet) -> Tensor:

@@ -51,6 +51,22 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert second.module.weight.item() > weight > 0
 
 
+def test_a_loss_whose_gradient_is_not_finite_is_an_error_and_some_such_batches_are_none(tmp_path: Path) -> None:
+    broken, shaky = Guess(), Guess()
+    loss, batches = shaky.loss, iter(range(1000))
+    broken.loss = lambda progress: ((loss(progress)[0] + broken.module.weight.sum()) / 0, {})
+    with pytest.raises(DataError, match=r"guess has learned nothing.*start again with a lower --learning-rate"):
+        fitted(broken, tmp_path / "broken", 1000)
+
+    def now_and_then(progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        told, shown = loss(progress)
+        return (told / 0 if next(batches) % 2 else told), shown
+
+    shaky.loss = now_and_then
+    assert fitted(shaky, tmp_path / "shaky", 300)["steps"] == 300
+    assert shaky.module.weight.item() > 0.3
+
+
 def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
     first, second = Guess(), Guess()
     fitted(first, tmp_path, 5)

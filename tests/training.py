@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,10 @@ def join(rank: int, port: int) -> None:
 
 
 def leave() -> None:
-    """Ends it."""
-    torch.distributed.barrier()  # gloo aborts a process whose peer has hung up before it
+    """Ends it: gloo aborts a process whose peer hangs up before it, so each waits, and gives the other time to come out
+    of the waiting."""
+    torch.distributed.barrier()
+    time.sleep(0.5)
     torch.distributed.destroy_process_group()
 
 

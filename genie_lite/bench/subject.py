@@ -31,7 +31,8 @@ class Dream:
         """The engine after the true frames up to and including `frame`, `history` of them at most."""
         first = max(0, frame + 1 - history)
         past = slice(first, frame + 1)
-        return self.engine.follow(truth.frames[past], truth.poses[past], truth.conditions[frame], truth.seed)
+        given = truth.frames[past], truth.poses[past], truth.actions[:frame], truth.conditions[frame]
+        return self.engine.follow(*given, truth.seed)
 
     def film(self, truth: Truth, frame: int, history: int, actions: Sequence[Action], tick: Tick) -> NDArray[np.uint8]:
         """The start as the decoder shows it and one drawn frame for each action: uint8 (1 + actions, 144, 256, 3)."""

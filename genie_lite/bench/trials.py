@@ -104,7 +104,8 @@ def roll_out(engine: DreamEngine, world: Any, number: int, first_seed: int = FIR
     steps = len(truth.frames) - history
     harm_at = {name: int(chance.uniform(0.3, 0.8) * steps) for name in SABOTAGES if full}
     branches: dict[str, tuple[DreamEngine, Frame]] = {}
-    frame = engine.follow(truth.frames[:history], truth.poses[:history], truth.conditions[history - 1], truth.seed)
+    past = truth.frames[:history], truth.poses[:history], truth.actions[: history - 1], truth.conditions[history - 1]
+    frame = engine.follow(*past, truth.seed)
     notes = _Notes(truth, history, frame)
     for step in range(1, steps + 1):
         branches |= {name: (engine.branch(), frame) for name, at in harm_at.items() if at == step}

@@ -7,7 +7,7 @@ decoder makes it a picture. All noise comes from (seed, frame index).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genie_lite.actions import Action
+from genie_lite.actions import ACTION_DIM, Action
 from genie_lite.camera import Pose
 from genie_lite.conditions import Conditions
 from genie_lite.engine.album import Album
+from genie_lite.engine.odometry import Odometry
 from genie_lite.engine.painter import Painters
 from genie_lite.engine.protocol import MOST_GUIDANCE, SEEN_EVERY, EngineInfo, Frame, Look, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
@@ -35,7 +36,6 @@ from genie_lite.model.first_frame import Drawn
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import clamp_thumbnail, empty_hint, with_depth
-from genie_lite.model.motion import PAST_MOTIONS, advance, motion_between
 from genie_lite.model.prior import FollowingPrior
 from genie_lite.model.recall import Recall, Rendered
 from genie_lite.model.relight import Relight
@@ -46,13 +46,12 @@ from genie_lite.timing import Stopwatch
 FRAME_BUDGET_MS = 36.0
 """What `--quality auto` lets a step cost, so that drawing the window still fits into 1/24 s."""
 
-STILL = 0.06
-"""Displacements below this (walking steps, 1 cm) are noise when no key moves the player: a minute of them would carry
-the eye away from what memory shows."""
-
 RESTING = 0.05
 """Share of the way to what is dreamed that a step goes while the eye rests: the view is the same, so nearly all of the
 change is error, and what is left lets a new hour or weather come within a second or two."""
+
+LOOKED_BACK = 48
+"""True frames before a rollout that have shown the ground about its start."""
 
 QUALITIES = ("auto", *PICTURE_SIZES)
 
@@ -92,10 +91,8 @@ class DreamEngine:
         self._painters = Painters(model.autoencoder, self._compile)
         latent, vector = torch.zeros(1, LATENT_CHANNELS, 18, 32), torch.zeros(1, 32)
         context, hint = latent.repeat(1, CONTEXT_FRAMES, 1, 1), empty_hint(1, latent.device)
-        action, past, one = torch.zeros(1, 6), torch.zeros(1, 3 * PAST_MOTIONS), torch.zeros(1, 1)
-        self._motion = self._compile(model.motion, latent, hint[:, :1], action, past, one)
         self._dynamics = self._compile(model.dynamics, latent, context, hint, vector)
-        self._thumbnail = self._compile(model.autoencoder.thumbnail, latent, one)
+        self._thumbnail = self._compile(model.autoencoder.thumbnail, latent, torch.zeros(1, 1))
         self._beside = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
         self._seed = self._index = 0
         self._conditions: Conditions | None = None
@@ -103,7 +100,7 @@ class DreamEngine:
         self._hint: Tensor | None
         self._kept: float
         self._album: Album
-        self._past: Tensor
+        self._odometry: Odometry
         self._thumb: Tensor
         self._familiar: Familiar | None = None
         self._recalled = Recall(model.autoencoder)
@@ -162,12 +159,20 @@ class DreamEngine:
         self._look_around()
         return first
 
-    def follow(self, frames: NDArray[np.uint8], poses: NDArray[np.float64], conditions: Conditions, seed: int) -> Frame:
+    def follow(
+        self,
+        frames: NDArray[np.uint8],
+        poses: NDArray[np.float64],
+        actions: Sequence[Action],
+        conditions: Conditions,
+        seed: int,
+    ) -> Frame:
         """Takes a true past for its own, as if it had dreamed it: where a measured rollout begins.
 
-        frames: uint8 (T, 144, 256, 3), oldest first; poses: (T, 5); conditions: those of the last frame. The last four
-        frames become the context, and memory holds what play would have stored on the way. Returns the last frame as
-        the decoder draws it, with index T - 1.
+        frames: uint8 (T, 144, 256, 3), oldest first; poses: (T, 5); actions: all that led to the last frame since the
+        world began, T - 1 or more; conditions: those of the last frame. The last four frames become the context, and
+        memory holds what play would have stored on the way. Returns the last frame as the decoder draws it, with index
+        T - 1.
         """
         self._seed, self._index, self._conditions = seed, len(frames) - 1, conditions
         self._shown = self._model.first_frame.unshown()
@@ -175,9 +180,12 @@ class DreamEngine:
         recent = self._encode(frames[-CONTEXT_FRAMES:])
         recent = torch.cat([recent[:1].expand(CONTEXT_FRAMES - len(recent), -1, -1, -1), recent])
         last = self._begin(recent, path[-1:])
-        steps = motion_between(path[:-1], path[1:])[-PAST_MOTIONS:, :3].float().reshape(1, -1)
-        self._past = torch.cat([self._past[:, steps.shape[1] :], steps], 1)
+        keys = np.array([action.to_array() for action in actions], np.float32).reshape(-1, ACTION_DIM)
+        self._odometry.follow(path, torch.from_numpy(keys))
         with torch.inference_mode():
+            for index in range(max(0, len(path) - LOOKED_BACK), len(path), CONTEXT_FRAMES):
+                here = path[index : index + 1]
+                self._odometry.look(self._thumbnail_of(self._encode(frames[index : index + 1]), here), here)
             self._album.remember_true(lambda kept: self._encode(frames[kept]), path[:-1, None])
         self._look_around()
         return last
@@ -191,7 +199,8 @@ class DreamEngine:
         with torch.inference_mode():
             act = torch.from_numpy(action.to_array())[None]
             with watch.stage("motion"):
-                pose, motion = self._move(act)
+                motion = self._odometry.step(self._thumb, act)
+                pose = self._odometry.pose
             with watch.stage("memory"):
                 hint, shown, view = self._recall(pose, motion)
             with watch.stage("imagination"):
@@ -239,6 +248,7 @@ class DreamEngine:
         """
         other = copy(self)
         other._album, other._prior = self._album.branch(), copy(self._prior)
+        other._odometry = self._odometry.branch()
         return other
 
     def disturb(self, noise: NDArray[np.float32]) -> Frame:
@@ -256,10 +266,10 @@ class DreamEngine:
         whose log-depth (1 1 72 128) may be known."""
         self._latent, self._pose = context[-1:], pose
         self._context = context.reshape(1, -1, *context.shape[2:])
-        self._past = torch.zeros(1, 3 * PAST_MOTIONS)
+        memory = self._options.memory
+        self._odometry = Odometry(self._model.motion, pose, memory)
         self._hint, self._began, self._kept = None, self._index, 1.0
         self._prior = FollowingPrior(self._model.first_frame, self._row)
-        memory = self._options.memory
         imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, memory, self._shown)
         light = self._light.light
         self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed, light, self._row, memory)
@@ -279,16 +289,6 @@ class DreamEngine:
     def _read_conditions(self, latent: Tensor) -> Conditions:
         with torch.inference_mode():
             return Conditions.from_array(self._model.autoencoder.conditions(latent)[0].numpy())
-
-    def _move(self, action: Tensor) -> tuple[Tensor, Tensor]:
-        """The next pose (1 5 float64) and the motion that leads there (1 5)."""
-        pitch = self._pose[:, 4:5].float()
-        displacement = self._motion(self._latent, self._thumb[:, 3:].contiguous(), action, self._past, pitch)
-        if not action[:, :2].any() and displacement.abs().max() < STILL:
-            displacement = torch.zeros_like(displacement)
-        pose = advance(self._pose, action, displacement)
-        self._past = torch.cat([self._past[:, 3:], displacement], 1)
-        return pose, motion_between(self._pose, pose).float()
 
     def _recall(self, target: Tensor, motion: Tensor) -> tuple[Tensor, Rendered | None, Future[ImaginedView | None]]:
         """What the last frame and memory show of the target view, coarsely and at full size, and a view that is being

@@ -28,11 +28,13 @@ PICTURE_SIZES = {"720p": (1280, 720), "360p": (640, 360), "144p": (256, 144)}
 
 @dataclass(frozen=True, slots=True)
 class AutoencoderConfig:
-    """Widths of the encoder, of the 256x144, 640x360 and 1280x720 heads at 32x18, and of the last one's middle layers
-    at 160x90; residual blocks of that head at 32x18 and there, and of the thumbnail at each of its three scales."""
+    """Widths and residual blocks: of the encoder, of the 256x144, 640x360 and 1280x720 heads at 32x18, of the last
+    one's middle layers at 160x90, and of the thumbnail, whose blocks are those at each of its three scales."""
 
     encoder_channels: int = 96
+    encoder_blocks: int = 2
     frame_channels: int = 128
+    frame_blocks: int = 3
     head_channels: int = 64
     large_channels: int = 128
     large_blocks: int = 3
@@ -45,18 +47,18 @@ class AutoencoderConfig:
 class Encoder(nn.Module):
     """Frame -> latent: one linear map of each 8x8 patch, corrected by a small network that sees its neighbours."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, blocks: int) -> None:
         super().__init__()
         self.linear = nn.Conv2d(3 * PATCH**2, LATENT_CHANNELS, 1)
         self.stem = nn.Conv2d(3 * PATCH**2, channels, 3, padding=1)
-        self.block = ResidualBlock(channels)
+        self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.out = nn.Conv2d(channels, LATENT_CHANNELS, 1)
         zero(self.out)
 
     def forward(self, frame: Tensor) -> Tensor:
         """B 3 144 256 -> B 16 18 32."""
         patches = patchify(frame, PATCH)
-        return self.linear(patches) + self.out(F.silu(self.block(self.stem(patches))))
+        return self.linear(patches) + self.out(F.silu(self.blocks(self.stem(patches))))
 
 
 class FrameHead(nn.Module):
@@ -64,20 +66,17 @@ class FrameHead(nn.Module):
 
     patch = PATCH
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, blocks: int) -> None:
         super().__init__()
         self.linear = nn.Conv2d(LATENT_CHANNELS, 3 * PATCH**2, 1)
         self.stem = nn.Conv2d(LATENT_CHANNELS, channels, 3, padding=1)
-        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(2))
+        self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.out = nn.Conv2d(channels, 3 * PATCH**2, 1)
         zero(self.out)
 
     def features(self, latent: Tensor) -> Tensor:
         """What the last layer sees: B 16 18 32 -> B C 18 32."""
-        x = self.stem(latent)
-        for block in self.blocks:
-            x = block(x)
-        return F.silu(x)
+        return F.silu(self.blocks(self.stem(latent)))
 
     def patches(self, latent: Tensor) -> Tensor:
         """B 16 18 32 -> B 192 18 32, in the channel order of `unpatch`."""
@@ -216,9 +215,9 @@ class Autoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.encoder_channels)
+        self.encoder = Encoder(config.encoder_channels, config.encoder_blocks)
         middle = config.picture_channels
-        self.frame = FrameHead(config.frame_channels)
+        self.frame = FrameHead(config.frame_channels, config.frame_blocks)
         self.heads = nn.ModuleDict(
             {
                 "720p": PictureHead(config.large_channels, config.large_blocks, middle, config.picture_blocks, 8),

@@ -18,7 +18,7 @@ from genie_lite.errors import CheckpointError, OutputError
 from genie_lite.model.autoencoder import Autoencoder, AutoencoderConfig
 from genie_lite.model.dynamics import Dynamics
 from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
-from genie_lite.model.motion import Motion, MotionConfig
+from genie_lite.model.motion import Motion
 from genie_lite.model.unet import UNetConfig
 from genie_lite.model.weather import Weather
 
@@ -28,10 +28,9 @@ PARTS = ("autoencoder", "motion", "dynamics", "first_frame", "weather")
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Shapes of all parts."""
+    """Shapes of all parts that have any to choose."""
 
     autoencoder: AutoencoderConfig = AutoencoderConfig()
-    motion: MotionConfig = MotionConfig()
     dynamics: UNetConfig = UNetConfig()
     first_frame: FirstFrameConfig = FirstFrameConfig()
 
@@ -56,7 +55,7 @@ class Model:
         return cls(
             config,
             Autoencoder(config.autoencoder),
-            Motion(config.motion),
+            Motion(),
             Dynamics(config.dynamics),
             FirstFrame(config.first_frame),
             Weather(),

@@ -1,66 +1,81 @@
-"""Motion (odometry): how far one step really carries the camera. Turning is exact; walking may be blocked or follow
-the ground, and that is what this network reads off the last latent and its depth."""
+"""Motion: how far one step carries the eye. Turning is exact, a walk goes where the keys ask, one jump is as high as
+another, and a slope goes on as it has begun."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.actions import ACTION_DIM, LOOK_RATE, PITCH_LIMIT, STEPS_PER_SECOND, TURN_RATE, WALK_SPEED
-from genie_lite.model.autoencoder import LATENT_CHANNELS
+from genie_lite.actions import (
+    JUMP_STEPS,
+    LOOK_RATE,
+    PITCH_LIMIT,
+    RUN_SPEED,
+    STEPS_PER_SECOND,
+    TURN_RATE,
+    WALK_SPEED,
+)
 
 WALK_STEP = WALK_SPEED / STEPS_PER_SECOND
 """Metres a walking step covers: the unit of all displacements inside the model."""
 
-FASTEST = 2.5
-"""WALK_STEPs a step can cover along any axis: running is 2. Without a bound, errors feed on the past displacements."""
-
-PAST_MOTIONS = 4
-"""Displacements of the last steps, oldest first: they tell standing from falling."""
-
 MOTION_DIM = 5
 """Forward, right, up in WALK_STEPs; turn and look as fractions of a full-speed step."""
 
+SLOW = 0.25
+"""WALK_STEPs: a pace below this says little about how steep the ground is."""
 
-@dataclass(frozen=True, slots=True)
-class MotionConfig:
-    """Width of the convolutions and of the layers behind them."""
-
-    channels: int = 48
-    hidden: int = 192
+STEEPEST = 2.0
+"""WALK_STEPs that a step may rise: running up the steepest slope that can be walked."""
 
 
 class Motion(nn.Module):
-    """Predicts the displacement of one step in the camera's heading."""
+    """How a step moves the eye, in its heading: by the stride that the keys ask for, and up as the ground has risen.
 
-    def __init__(self, config: MotionConfig) -> None:
+    `softness` says how a rise dies away when one stops, since the eye follows the ground softly; `arc` (JUMP_STEPS,
+    WALK_STEPs) what each step of a jump adds. Both are fitted to walks, see train/motion.py. A network that read
+    thumbnails with their depth beside this was no closer to unseen walks.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        c = config.channels
-        self.net = nn.Sequential(
-            nn.Conv2d(LATENT_CHANNELS + 16, c, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(c, 2 * c, 3, stride=2, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(2 * c, 2 * c, 3, stride=2, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(2 * c, 32, 1),
-        )
-        inputs = 32 * 40 + ACTION_DIM + 3 * PAST_MOTIONS + 1
-        self.out = nn.Sequential(
-            nn.Linear(inputs, config.hidden), nn.SiLU(), nn.Linear(config.hidden, config.hidden), nn.SiLU(),
-            nn.Linear(config.hidden, 3),
-        )  # fmt: skip
+        self.softness = nn.Parameter(torch.tensor(0.5))
+        self.arc = nn.Parameter(torch.zeros(JUMP_STEPS))
 
-    def forward(self, latent: Tensor, log_depth: Tensor, action: Tensor, past: Tensor, pitch: Tensor) -> Tensor:
-        """latent: B 16 18 32; log_depth: B 1 72 128; action: B 6; past: B 4*3 in WALK_STEPs; pitch: B 1 in radians.
+    def forward(self, action: Tensor, past: Tensor) -> Tensor:
+        """action: B 6; past: B 3, the last step in WALK_STEPs, without what a jump added.
 
-        Returns B 3: forward, right, up in WALK_STEPs, relative to the heading after the action's turn.
+        Returns B 3: forward, right, up in WALK_STEPs on the ground, relative to the heading after the action's turn.
         """
-        x = self.net(torch.cat([latent, F.pixel_unshuffle(log_depth, 4)], 1)).flatten(1)
-        return self.out(torch.cat([x, action, past, pitch / PITCH_LIMIT], 1)).clamp(-FASTEST, FASTEST)
+        asked = stride(action)
+        goes_on = self.softness + (1 - self.softness) * pace_kept(asked, past)
+        return torch.cat([asked[:, :2], (past[:, 2:] * goes_on).clamp(-STEEPEST, STEEPEST)], 1)
+
+
+def pace_kept(asked: Tensor, past: Tensor) -> Tensor:
+    """How many times as long as the last step (B 3) one is that the keys ask for (B 3): B 1 in [0, 2]."""
+    now, before = (step[:, :2].square().sum(1, keepdim=True).sqrt() for step in (asked, past))
+    return (now / before.clamp_min(SLOW)).clamp_max(2.0)
+
+
+def stride(action: Tensor) -> Tensor:
+    """The step that the keys ask for (B 6) where nothing is in the way: B 3, forward, right and up (0), WALK_STEPs."""
+    wish = action[:, :2]
+    pace = 1 + action[:, 5:6] * (RUN_SPEED / WALK_SPEED - 1)
+    length = wish.square().sum(1, keepdim=True).sqrt().clamp_min(1.0)
+    return F.pad(wish * pace / length, (0, 1))
+
+
+def jump_steps(wanted: Tensor, under_way: int = 0) -> list[int]:
+    """Which step of a jump each of T actions makes, given whether each asks for one (T, bool): 0 on the ground, else
+    1 to JUMP_STEPS. A jump takes its time, and the key does nothing before it ends; under_way: the step before."""
+    steps = []
+    for asked in wanted.tolist():
+        flying = 0 < under_way < JUMP_STEPS
+        under_way = under_way + 1 if flying else int(asked)
+        steps.append(under_way)
+    return steps
 
 
 def advance(pose: Tensor, action: Tensor, displacement: Tensor) -> Tensor:

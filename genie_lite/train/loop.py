@@ -19,6 +19,9 @@ from torch import Tensor, nn
 
 from genie_lite.errors import DataError, OutputError
 
+MOST_LOST = 50
+"""Batches in a row without a finite gradient until training ends: a few may happen, more are a mistake."""
+
 
 class Part(Protocol):
     """One loss over one module. It draws its own batches, seeded by rank, so that the loop knows nothing of data."""
@@ -119,6 +122,7 @@ def fit(
     step, spent = _resume(state_path, module, ema, optimizer, ranks.device)
     numbers: dict[str, float] = {}
     started, saved, spoken, first_step = time.monotonic(), time.monotonic(), 0.0, step
+    lost = 0
     module.train()
 
     def elapsed() -> float:
@@ -142,6 +146,14 @@ def fit(
         norm = torch.nn.utils.clip_grad_norm_(trained, schedule.clip)
         if torch.isfinite(norm):
             optimizer.step()
+            lost = 0
+        else:
+            lost += 1
+            if lost == MOST_LOST:
+                raise DataError(
+                    f"{part.name} has learned nothing for {lost} batches: its gradient is not finite. "
+                    f"Delete {state_path} and start again with a lower --learning-rate"
+                )
         decay = min(schedule.ema, (step + 1) / (step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(ema.parameters()), list(module.parameters()), 1 - decay)

@@ -1,63 +1,60 @@
-"""Motion's loss: the displacement that the simulator really made."""
+"""Fits motion to walks: how high each step of a jump lifts the eye, and how a rise dies away."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from genie_lite.model.autoencoder import Autoencoder
-from genie_lite.model.motion import PAST_MOTIONS, WALK_STEP, Motion, motion_between
+from genie_lite.actions import JUMP_STEPS
+from genie_lite.model.motion import WALK_STEP, Motion, jump_steps, motion_between, pace_kept, stride
 from genie_lite.train.clips import LatentSet
 
 
-class MotionPart:
-    """Huber loss on forward, right, up in walking steps."""
-
-    name = "motion"
-
-    def __init__(self, module: Motion, data: LatentSet, autoencoder: Autoencoder, batch: int, seed: int) -> None:
-        self.module, self.data, self.autoencoder, self.batch = module, data, autoencoder, batch
-        self.random = torch.Generator(data.latents.device).manual_seed(seed)
-        inside = torch.ones(len(data.latents), dtype=torch.bool, device=data.latents.device)
-        for back in range(PAST_MOTIONS):
-            inside[data.start + back] = False
-        inside[data.start + data.length - 1] = False
-        self.rows = torch.nonzero(inside).squeeze(1)
-
-    def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """Error of one step from a true or slightly wrong latent, as play will show it."""
-        pick = torch.randint(len(self.rows), (self.batch,), generator=self.random, device=self.rows.device)
-        predicted, truth = self.predict(self.module, self.rows[pick], noise=0.3)
-        loss = F.smooth_l1_loss(predicted.float(), truth, beta=0.1)
-        return loss, {"huber": loss.detach(), "error": (predicted.detach() - truth).abs().mean()}
-
-    def predict(self, module: nn.Module, rows: Tensor, noise: float) -> tuple[Tensor, Tensor]:
-        """Predicted and true displacement (B 3 each) of the steps that leave the given rows."""
-        data = self.data
-        latent = data.latents[rows].float()
-        latent = latent + noise * torch.randn_like(latent) * torch.rand_like(latent[:, :1, :1, :1])
-        with torch.no_grad():
-            depth = self.autoencoder.thumbnail(latent, data.poses[rows, 4:5])[:, 3:].clamp(0, 1)
-        past = [
-            motion_between(data.poses[rows - back], data.poses[rows - back + 1])[:, :3]
-            for back in range(PAST_MOTIONS, 0, -1)
-        ]
-        predicted = module(latent, depth, data.actions[rows], torch.cat(past, 1), data.poses[rows, 4:5])
-        return predicted, motion_between(data.poses[rows], data.poses[rows + 1])[:, :3]
-
-    def sheet(self, module: nn.Module, path: Path) -> None:
-        """Motion draws nothing."""
+@torch.no_grad()
+def fit_motion(motion: Motion, walks: LatentSet) -> dict[str, Any]:
+    """Sets the arc to the median rise of each of a jump's steps, since the ground rises as often as it falls, and
+    softness by least squares. Returns how it was made."""
+    moved, actions, jump, follows = _steps(walks)
+    for step in range(1, JUMP_STEPS + 1):
+        rises = moved[jump == step, 2]
+        motion.arc[step - 1] = rises.median() if len(rises) else 0.0
+    walked = _walked(motion, moved, jump)
+    past, now, kept = walked[:-1][follows], walked[1:][follows], stride(actions[1:][follows])
+    kept = pace_kept(kept, past)[:, 0]
+    lost, gained = past[:, 2] * (1 - kept), now[:, 2] - past[:, 2] * kept
+    motion.softness.copy_((lost @ gained / lost.square().sum().clamp_min(1e-9)).clamp(0, 1))
+    return {"steps": len(moved), "jumps": int((jump == 1).sum()), "softness": round(float(motion.softness), 3)}
 
 
 @torch.no_grad()
-def evaluate_motion(part: MotionPart) -> dict[str, float]:
-    """Mean error on a held-out part in centimetres a step, and how often a walk's sign (forward, sideways) is right."""
-    rows = part.rows[torch.linspace(0, len(part.rows) - 1, min(2000, len(part.rows))).long().to(part.rows.device)]
-    predicted, truth = part.predict(part.module, rows, noise=0.0)
-    moving = truth[:, :2].abs() > 0.3
-    right = (predicted[:, :2].sign() == truth[:, :2].sign())[moving].float().mean()
-    error = (predicted - truth).norm(dim=1).mean() * 100 * WALK_STEP
-    return {"centimetres": round(float(error), 3), "sign_accuracy": round(float(right), 4)}
+def evaluate_motion(motion: Motion, walks: LatentSet) -> dict[str, float]:
+    """Mean error in centimetres of a step that follows a true one; and of those that nothing barred, in height."""
+    moved, actions, jump, follows = _steps(walks)
+    past = _walked(motion, moved, jump)[:-1][follows]
+    arc = F.pad(F.pad(motion.arc, (1, 0))[jump[1:][follows]][:, None], (2, 0))
+    wrong = (motion(actions[1:][follows], past) + arc - moved[1:][follows]) * 100 * WALK_STEP
+    open_ground = wrong[:, :2].norm(dim=1) < 2
+    found = {"centimetres": wrong.norm(dim=1).mean(), "height_centimetres": wrong[open_ground, 2].abs().mean()}
+    return {name: round(float(value), 3) for name, value in found.items()}
+
+
+def _steps(walks: LatentSet) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """All steps of all episodes: what they moved the eye (N 3, WALK_STEPs), under which actions (N 6), which step of a
+    jump each was (N), and whether the one behind each belongs to the same episode (N - 1, bool)."""
+    moved, actions, jump, episode = [], [], [], []
+    for number, (first, length) in enumerate(zip(walks.start.tolist(), walks.length.tolist(), strict=True)):
+        poses, keys = walks.poses[first : first + length], walks.actions[first : first + length - 1]
+        moved.append(motion_between(poses[:-1], poses[1:])[:, :3])
+        actions.append(keys)
+        jump.append(torch.tensor(jump_steps(keys[:, 4] > 0.5), device=keys.device))
+        episode.append(torch.full((length - 1,), number, device=keys.device))
+    numbers = torch.cat(episode)
+    return torch.cat(moved), torch.cat(actions), torch.cat(jump), numbers[1:] == numbers[:-1]
+
+
+def _walked(motion: Motion, moved: Tensor, jump: Tensor) -> Tensor:
+    """The same steps (N 3) without what jumps added."""
+    return moved - F.pad(F.pad(motion.arc, (1, 0))[jump][:, None], (2, 0))
