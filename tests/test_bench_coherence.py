@@ -42,14 +42,11 @@ from genie_lite.model.first_frame import FirstFrameConfig
 from genie_lite.model.judge import KEYS, Judge, JudgeNet, save_judge
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import SpatialMemory, clamp_thumbnail
-from genie_lite.model.motion import MotionConfig
 from genie_lite.model.unet import UNetConfig
 from genie_lite.worlds import make_world
 
 TINY_UNET = UNetConfig(channels=(32, 32, 32), embedding=16)
-TINY = ModelConfig(
-    AutoencoderConfig(16, 16, 16, 16, 1, 16, 1, 16), MotionConfig(16, 16), TINY_UNET, FirstFrameConfig(8)
-)
+TINY = ModelConfig(AutoencoderConfig(16, 1, 16, 2, 16, 16, 1, 16, 1, 16), TINY_UNET, FirstFrameConfig(8))
 TINY_PLAN = Plan(
     episodes=2, history=8, horizon=24, horizon_no_memory=24, every=6, next_frames=2, pictures=1, keys_worlds=1,
     key_steps=2, mirror=4, trips=((4, 1),), idle_worlds=1, minute=8,

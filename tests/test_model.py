@@ -38,8 +38,8 @@ def test_every_part_keeps_its_shapes() -> None:
         assert model.autoencoder.decode(latent, size).shape == (2, 3, height, width)
     assert model.autoencoder.thumbnail(latent, torch.zeros(2, 1)).shape == (2, 4, 72, 128)
     assert model.autoencoder.conditions(latent).shape == (2, 18)
-    thumbnail, past, one = torch.rand(2, 4, 72, 128), torch.zeros(2, 12), torch.zeros(2, 1)
-    assert model.motion(thumbnail, torch.zeros(2, 6), past, one, one).shape == (2, 3)
+    assert model.motion(torch.zeros(2, 6), torch.zeros(2, 3)).shape == (2, 3)
+    one = torch.zeros(2, 1)
     vector = dynamics_vector(torch.zeros(2, 6), torch.zeros(2, 5), one, torch.zeros(2, 18), one, one)
     context = latent.repeat(1, 4, 1, 1)
     assert model.dynamics(latent, context, empty_hint(2, CPU), vector).shape == latent.shape
@@ -346,13 +346,13 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "config is bytes": lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00"),
     "foreign format": damage_config(lambda c: c.update(format="another program 7")),
     "unknown key": damage_config(lambda c: c["config"].update(wings=2)),
-    "unknown inner key": damage_config(lambda c: c["config"]["motion"].update(wings=2)),
-    "missing key": damage_config(lambda c: c["config"]["motion"].pop("hidden")),
+    "unknown inner key": damage_config(lambda c: c["config"]["dynamics"].update(wings=2)),
+    "missing key": damage_config(lambda c: c["config"]["dynamics"].pop("embedding")),
     "missing section": damage_config(lambda c: c.pop("config")),
-    "text for a number": damage_config(lambda c: c["config"]["motion"].update(hidden="wide")),
-    "number for a section": damage_config(lambda c: c["config"].update(motion=3)),
-    "negative width": damage_config(lambda c: c["config"]["motion"].update(hidden=-4)),
-    "other shapes": damage_config(lambda c: c["config"]["motion"].update(hidden=24)),
+    "text for a number": damage_config(lambda c: c["config"]["dynamics"].update(embedding="wide")),
+    "number for a section": damage_config(lambda c: c["config"].update(dynamics=3)),
+    "negative width": damage_config(lambda c: c["config"]["dynamics"].update(embedding=-4)),
+    "other shapes": damage_config(lambda c: c["config"]["dynamics"].update(embedding=24)),
     "missing part": lambda f: (f / "dynamics.safetensors").unlink(),
     "empty part": lambda f: (f / "dynamics.safetensors").write_bytes(b""),
     "truncated part": truncate,

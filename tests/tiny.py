@@ -6,20 +6,20 @@ from genie_lite.conditions import BIOMES, biome
 from genie_lite.model.autoencoder import AutoencoderConfig
 from genie_lite.model.checkpoint import PARTS, Model, ModelConfig
 from genie_lite.model.first_frame import FirstFrameConfig
-from genie_lite.model.motion import MotionConfig
 from genie_lite.model.unet import UNetConfig
 
 UNET = UNetConfig(channels=(8, 16, 32), down_blocks=(1, 1), middle_blocks=1, up_blocks=(1, 1), embedding=16)
 TINY = ModelConfig(
     AutoencoderConfig(
         encoder_channels=8,
+        encoder_blocks=1,
         frame_channels=8,
+        frame_blocks=2,
         head_channels=16,
         large_channels=16,
         picture_channels=8,
         thumbnail_channels=8,
     ),
-    MotionConfig(channels=8, hidden=16),
     UNET,
     FirstFrameConfig(examples=32),
 )
