@@ -221,5 +221,5 @@ def test_what_was_seen_long_ago_makes_room() -> None:
     seen.look(hillside(here, 0.0)[0, 3], here[0])
     away = here + torch.tensor([1000.0, 0, 0, 0, 0])
     for _ in range(MOST_SEEN // 8):
-        seen.look(hillside(away - away, 0.0)[0, 3], away[0])
+        seen.look(hillside(here, 0.0)[0, 3], away[0])
     assert seen.lie(torch.tensor([0.0, 4.0, 0.0], dtype=torch.float64))[2] == 0

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from genie_lite.actions import STEPS_PER_SECOND, Action
 from genie_lite.bench.heldout import Truth, record
+from genie_lite.bench.subject import Dream
 from genie_lite.camera import Pose
 from genie_lite.conditions import BIOMES, Conditions
 from genie_lite.data.collect import SPLIT_SEEDS
@@ -104,8 +105,7 @@ def roll_out(engine: DreamEngine, world: Any, number: int, first_seed: int = FIR
     steps = len(truth.frames) - history
     harm_at = {name: int(chance.uniform(0.3, 0.8) * steps) for name in SABOTAGES if full}
     branches: dict[str, tuple[DreamEngine, Frame]] = {}
-    past = truth.frames[:history], truth.poses[:history], truth.actions[: history - 1], truth.conditions[history - 1]
-    frame = engine.follow(*past, truth.seed)
+    frame = Dream(engine, "").from_truth(truth, history - 1, history)
     notes = _Notes(truth, history, frame)
     for step in range(1, steps + 1):
         branches |= {name: (engine.branch(), frame) for name, at in harm_at.items() if at == step}

@@ -31,7 +31,7 @@ class Odometry:
 
     def __init__(self, motion: Motion, pose: Tensor, remembers: bool) -> None:
         self.pose = pose
-        self._motion, self._arc = motion, F.pad(motion.arc.detach().float(), (1, 0))
+        self._motion, self._lifts = motion, motion.lifts.detach().float()
         self._past = torch.zeros(1, 3)
         self._jump, self._height = 0, 0.0
         self._seen, self._looked = Seen(), torch.full_like(pose, torch.inf)
@@ -41,11 +41,11 @@ class Odometry:
         """Takes a true path (T 5 float64) for its own. actions: what led along it since the world began, T - 1 or more
         rows of 6, the last of which led to the last pose."""
         steps = [0, *jump_steps(actions[:, 4] > 0.5)][-len(path) :]
-        heights = self._arc.cumsum(0)[steps] * WALK_STEP * (torch.tensor(steps) < JUMP_STEPS)
+        heights = self._lifts.cumsum(0)[steps] * WALK_STEP * (torch.tensor(steps) < JUMP_STEPS)
         self.pose = path[-1:]
         if len(path) > 1:
             self._past = motion_between(path[-2:-1], path[-1:])[:, :3].float()
-            self._past[:, 2] -= self._arc[steps[-1]]
+            self._past[:, 2] -= self._lifts[steps[-1]]
         self._jump, self._height = steps[-1], float(heights[-1])
         if self._trodden:
             floors = path[:, :3] - F.pad(heights[:, None], (2, 0))
@@ -71,7 +71,7 @@ class Odometry:
             walked, lift = self._over_ground(action, walked)
         elif walked.abs().max() < STILL:
             walked = torch.zeros_like(walked)
-        lifted = float(self._arc[self._jump])
+        lifted = float(self._lifts[self._jump])
         self.pose = advance(before, action, walked + torch.tensor([[0.0, 0.0, lift + lifted]]))
         self._height = self._height + lifted * WALK_STEP if self._jump < JUMP_STEPS else 0.0
         self._past = walked * torch.tensor([1.0, 1.0, LASTING])

@@ -43,6 +43,11 @@ class Motion(nn.Module):
         self.softness = nn.Parameter(torch.tensor(0.5))
         self.arc = nn.Parameter(torch.zeros(JUMP_STEPS))
 
+    @property
+    def lifts(self) -> Tensor:
+        """What a step adds, by which step of a jump it is (see `jump_steps`): 0 on the ground, then the arc."""
+        return F.pad(self.arc, (1, 0))
+
     def forward(self, action: Tensor, past: Tensor) -> Tensor:
         """action: B 6; past: B 3, the last step in WALK_STEPs, without what a jump added.
 

@@ -21,9 +21,9 @@ def fit_motion(motion: Motion, walks: LatentSet) -> dict[str, Any]:
     for step in range(1, JUMP_STEPS + 1):
         rises = moved[jump == step, 2]
         motion.arc[step - 1] = rises.median() if len(rises) else 0.0
-    walked = _walked(motion, moved, jump)
-    past, now, kept = walked[:-1][follows], walked[1:][follows], stride(actions[1:][follows])
-    kept = pace_kept(kept, past)[:, 0]
+    walked = moved - _lifted(motion, jump)
+    past, now = walked[:-1][follows], walked[1:][follows]
+    kept = pace_kept(stride(actions[1:][follows]), past)[:, 0]
     lost, gained = past[:, 2] * (1 - kept), now[:, 2] - past[:, 2] * kept
     motion.softness.copy_((lost @ gained / lost.square().sum().clamp_min(1e-9)).clamp(0, 1))
     return {"steps": len(moved), "jumps": int((jump == 1).sum()), "softness": round(float(motion.softness), 3)}
@@ -33,9 +33,9 @@ def fit_motion(motion: Motion, walks: LatentSet) -> dict[str, Any]:
 def evaluate_motion(motion: Motion, walks: LatentSet) -> dict[str, float]:
     """Mean error in centimetres of a step that follows a true one; and of those that nothing barred, in height."""
     moved, actions, jump, follows = _steps(walks)
-    past = _walked(motion, moved, jump)[:-1][follows]
-    arc = F.pad(F.pad(motion.arc, (1, 0))[jump[1:][follows]][:, None], (2, 0))
-    wrong = (motion(actions[1:][follows], past) + arc - moved[1:][follows]) * 100 * WALK_STEP
+    lifted = _lifted(motion, jump)
+    past = (moved - lifted)[:-1][follows]
+    wrong = (motion(actions[1:][follows], past) + (lifted - moved)[1:][follows]) * 100 * WALK_STEP
     open_ground = wrong[:, :2].norm(dim=1) < 2
     found = {"centimetres": wrong.norm(dim=1).mean(), "height_centimetres": wrong[open_ground, 2].abs().mean()}
     return {name: round(float(value), 3) for name, value in found.items()}
@@ -55,6 +55,6 @@ def _steps(walks: LatentSet) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return torch.cat(moved), torch.cat(actions), torch.cat(jump), numbers[1:] == numbers[:-1]
 
 
-def _walked(motion: Motion, moved: Tensor, jump: Tensor) -> Tensor:
-    """The same steps (N 3) without what jumps added."""
-    return moved - F.pad(F.pad(motion.arc, (1, 0))[jump][:, None], (2, 0))
+def _lifted(motion: Motion, jump: Tensor) -> Tensor:
+    """What jumps added to the same steps: N 3."""
+    return F.pad(motion.lifts[jump][:, None], (2, 0))
