@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genie_lite.conditions import BIOMES, SKY_COLUMNS, biome
 from genie_lite.model.candidates import blurred
-from genie_lite.model.first_frame import LATENT_STEP, STEPS, FirstFrame, FirstFrameConfig
+from genie_lite.model.first_frame import LATENT_STEP, RESTED, STEPS, FirstFrame, FirstFrameConfig
 from genie_lite.model.imagination import AHEAD, AROUND, ASIDE, Imagination
 from genie_lite.model.memory import SpatialMemory
 from genie_lite.model.prior import GROWN, STRENGTH, UNKNOWN, YOUNG, FollowingPrior, Prior
@@ -97,8 +97,20 @@ def test_what_a_world_has_shown_already_is_not_preferred_again() -> None:
     made.fit(torch.stack([plain(index / 4 - 1) for index in range(8)]), flat(8), asked("meadow").expand(8, -1))
     shown = made.unshown()
     drawn = [list(made.draw(seeded_noise(5, 0), asked("meadow"), shown=shown))[-1][0] for _ in range(3)]
-    assert float(shown.sum()) == pytest.approx(3, abs=0.01)
+    assert float(shown.sum()) == pytest.approx(1 + RESTED + RESTED**2, abs=0.01)
     assert (drawn[0] - drawn[1]).abs().mean() > 0.1 and (drawn[0] - drawn[2]).abs().mean() > 0.1
+
+
+def test_the_likest_examples_come_back_before_unlike_ones_take_turns_with_them() -> None:
+    made = FirstFrame(FirstFrameConfig(examples=20))
+    mixed = 0.4 * asked("meadow") + 0.6 * asked("desert")
+    countries = [asked("meadow")] * 8 + [mixed] * 4 + [asked("desert")] * 8
+    levels = torch.linspace(-1, 0, 12).tolist() + [1.0] * 8
+    made.fit(torch.stack([plain(level) for level in levels]), flat(20), torch.cat(countries))
+    made.mean.zero_()
+    shown = made.unshown()
+    drawn = [list(made.draw(seeded_noise(n, 0), asked("meadow"), shown=shown))[-1][0] for n in range(100)]
+    assert sum(float(latent[0, :, :9].mean()) > 0.5 for latent in drawn[60:]) <= 2
 
 
 def test_a_view_is_as_far_away_as_the_examples_that_it_is_drawn_from() -> None:

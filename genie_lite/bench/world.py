@@ -146,9 +146,8 @@ def _compare_ends(found: Found, truth: Truth, plan: Plan, films: dict[str, Film]
         found.numbers |= {f"drift_{name}{suffix}": value for name, value in drift(film, judge).items()}
         if plan.horizon >= plan.minute:
             found.numbers[f"sharpness_ratio_60s{suffix}"] = sharpness_ratio(film[: plan.minute])
-    if plan.horizon >= plan.minute:
-        last = judge.read_conditions(films[""][plan.minute - second : plan.minute])
-        found.numbers |= _agreement(last, asked, "60s")
+            last = judge.read_conditions(film[plan.minute - second : plan.minute])
+            found.numbers |= _agreement(last, asked, f"60s{suffix}")
     begun = judge.read_conditions(truth.frames[plan.history - second : plan.history])
     found.numbers |= _agreement(begun, asked, "truth")
 

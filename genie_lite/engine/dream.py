@@ -183,9 +183,9 @@ class DreamEngine:
         keys = np.array([action.to_array() for action in actions], np.float32).reshape(-1, ACTION_DIM)
         self._odometry.follow(path, torch.from_numpy(keys))
         with torch.inference_mode():
-            for index in range(max(0, len(path) - LOOKED_BACK), len(path), CONTEXT_FRAMES):
-                here = path[index : index + 1]
-                self._odometry.look(self._thumbnail_of(self._encode(frames[index : index + 1]), here), here)
+            lately = slice(max(0, len(path) - LOOKED_BACK), None, CONTEXT_FRAMES)
+            for latent, here in zip(self._encode(frames[lately])[:, None], path[lately, None], strict=True):
+                self._odometry.look(self._thumbnail_of(latent, here), here)
             self._album.remember_true(lambda kept: self._encode(frames[kept]), path[:-1, None])
         self._look_around()
         return last

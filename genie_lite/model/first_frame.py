@@ -36,8 +36,9 @@ them costs, beside the likest, in units of log-probability."""
 CHANCE = 4.5
 """Spread of the chance by which one example is preferred to another, in the same units."""
 
-TIRED = 12.0
-"""How much less an example is preferred, in the same units, each time that it has been shown."""
+TIRED, RESTED = 12.0, 0.9
+"""How much less an example is preferred, in the same units, each time that it has been shown; and the share of that
+which is left whenever another view has been drawn, or ever worse ones would take turns with the likest."""
 
 LATENT_STEP, DEPTH_STEP = LATENT_BOUND / 127, 1 / 255
 """What one unit of the stored examples' bytes stands for, in latents and in log-depth (3 % of a distance)."""
@@ -102,7 +103,7 @@ class FirstFrame(nn.Module):
         return self.latents.float() * LATENT_STEP
 
     def unshown(self) -> Tensor:
-        """How often a new world has shown each example (see `draw`): zeros, float (examples,)."""
+        """How often a new world has lately shown each example (see `draw`): zeros, float (examples,)."""
         return torch.zeros(self.config.examples)
 
     @torch.no_grad()
@@ -129,7 +130,8 @@ class FirstFrame(nn.Module):
         RePaint, Lugmayr et al. 2022); from then on the drawing makes of it what the examples know. guidance: the power
         to which the conditions count, as in classifier-free guidance (Ho and Salimans 2022), for which a mixture of
         examples needs no second evaluation: 0 draws any of the nearest, 1 what is as likely as it should be. shown: how
-        often a world has shown each example, float (examples,), to which this view is added; others are preferred.
+        often a world has lately shown each example, float (examples,), to which this view is added; others are
+        preferred.
         """
         candidates = self.candidates(conditions, nearest)
         # Chance takes part in the choice (Gumbel's way), or every place of a world would look like its likest example.
@@ -150,6 +152,7 @@ class FirstFrame(nn.Module):
 
         for step, latent in enumerate(flow(denoise, noise, steps, shift=2.0), 1):
             if shown is not None and step == steps:
+                shown *= RESTED
                 shown[candidates.numbers] += share.mean((1, 2))
             yield latent.clamp(-LATENT_BOUND, LATENT_BOUND), depth
 
