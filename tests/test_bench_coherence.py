@@ -358,7 +358,8 @@ def test_the_whole_command_ends_in_one_line_of_json(
     assert set(MEASURED) <= line.keys() and line["checkpoint"]
     measured = (
         "autoencoder_psnr", "next_frame_psnr", "psnr_1s", "idle_psnr_60s", "sharpness_ratio_60s", "mirror_psnr",
-        "conditions_accuracy_60s", "full_turn_psnr", "distance_1s", "ssim_1s_no_memory", "psnr_1s_repeated",
+        "conditions_accuracy_60s", "conditions_accuracy_60s_truth", "full_turn_psnr", "distance_1s",
+        "ssim_1s_no_memory", "psnr_1s_repeated",
         "next_frame_psnr_no_memory", "drift_conditions", "unrelated_distance", "elsewhere_distance",
         "psnr_1s_elsewhere",
     )  # fmt: skip

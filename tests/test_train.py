@@ -31,7 +31,7 @@ from genie_lite.model.first_frame import DEPTH_STEP, LATENT_STEP, FirstFrame, Fi
 from genie_lite.model.layers import to_unit
 from genie_lite.model.motion import WALK_STEP, Motion, jump_steps, stride
 from genie_lite.train.autoencoder import AutoencoderPart, FramePart, PicturesPart, ThumbnailPart
-from genie_lite.train.clips import FrameSet, LatentSet, episode_paths, load_frames, load_latents
+from genie_lite.train.clips import FrameSet, LatentSet, Walk, episode_paths, load_frames, load_latents, load_walks
 from genie_lite.train.command import ORDER, Options, main
 from genie_lite.train.dynamics import DynamicsPart
 from genie_lite.train.first_frame import FOG, fit_first_frame, shown
@@ -113,32 +113,33 @@ def test_a_refit_head_draws_with_less_error(
 SOFTNESS = 0.6
 
 
-def jumping(latents: LatentSet) -> tuple[LatentSet, Tensor]:
+def jumping(walks: list[Walk]) -> tuple[list[Walk], Tensor]:
     """The same walks with many jumps, over slopes that the eye follows softly; and the jumps' arc."""
     arc, chance = torch.linspace(1.0, -1.0, JUMP_STEPS), torch.Generator().manual_seed(3)
-    actions, poses = latents.actions.clone(), latents.poses.clone()
-    for first, length in zip(latents.start.tolist(), latents.length.tolist(), strict=True):
-        rows = slice(first, first + length)
-        actions[rows, 4] = (torch.rand(length, generator=chance) < 0.03).float()
-        jump = F.pad(arc, (1, 0))[torch.tensor(jump_steps(actions[rows, 4] > 0.5))]
-        asked, rise = stride(actions[rows]), torch.zeros(length)
+    made = []
+    for poses, actions in walks:
+        poses, actions, length = poses.clone(), actions.clone(), len(poses)
+        actions[:, 4] = (torch.rand(length, generator=chance) < 0.03).float()
+        jump = F.pad(arc, (1, 0))[torch.tensor(jump_steps(actions[:, 4] > 0.5))]
+        asked, rise = stride(actions), torch.zeros(length)
         for step in range(1, length):
             slope = 0.5 * math.sin(step / 40)
             rise[step] = SOFTNESS * rise[step - 1] + (1 - SOFTNESS) * slope * asked[step].norm()
-        poses[rows, 2] = F.pad((jump + rise).cumsum(0), (1, -1)) * WALK_STEP
-    return replace(latents, actions=actions, poses=poses), arc
+        poses[:, 2] = F.pad((jump + rise).cumsum(0), (1, -1)) * WALK_STEP
+        made.append((poses, actions))
+    return made, arc
 
 
-def test_motion_learns_the_jump_and_how_a_rise_dies_away(model: Model, latents: LatentSet) -> None:
-    data, arc = jumping(latents)
-    made = fit_motion(model.motion, data)
+def test_motion_learns_the_jump_and_how_a_rise_dies_away(model: Model, data: Path) -> None:
+    walks, arc = jumping(load_walks(data, "train", Ranks().device))
+    made = fit_motion(model.motion, walks)
     assert made["steps"] == 2 * (STEPS_PER_EPISODE - 1) and made["jumps"] > 5
     assert (model.motion.arc - arc).abs().max() < 0.05
     assert float(model.motion.softness.detach()) == pytest.approx(SOFTNESS, abs=0.2), (
         "motion knows no slope, only the last rise"
     )
-    measured = evaluate_motion(model.motion, data)
-    assert measured["height_centimetres"] < 0.5 * evaluate_motion(Motion(), data)["height_centimetres"]
+    measured = evaluate_motion(model.motion, walks)
+    assert measured["height_centimetres"] < 0.5 * evaluate_motion(Motion(), walks)["height_centimetres"]
 
 
 def looking_up(latents: LatentSet) -> Tensor:

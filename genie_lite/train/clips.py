@@ -55,6 +55,17 @@ def load_frames(folder: Path, split: str, device: torch.device, most: int) -> Fr
     return FrameSet(*(torch.cat(column) for column in columns))
 
 
+Walk = tuple[Tensor, Tensor]
+"""An episode's path and keys, float32: poses T 5, actions T 6."""
+
+
+def load_walks(folder: Path, split: str, device: torch.device) -> list[Walk]:
+    """Reads how the eye went in the split's episodes, and none of what it saw."""
+    episodes = (read_episode(path) for path in episode_paths(folder, split))
+    told = ((np.array(values, np.float32) for values in (e.poses, e.actions)) for e in episodes)
+    return [(torch.from_numpy(poses).to(device), torch.from_numpy(actions).to(device)) for poses, actions in told]
+
+
 @dataclass(slots=True)
 class LatentSet:
     """Encoded episodes end to end: latents float16 N 16 18 32, poses N 5, actions N 6, conditions N 18 float32;

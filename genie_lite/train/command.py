@@ -150,13 +150,10 @@ def _train(name: str, model: Model, options: Options, seconds: float, ranks: Ran
 
 def _fit_motion(model: Model, options: Options, ranks: Ranks) -> None:
     from genie_lite.model.checkpoint import save_part
-    from genie_lite.train.clips import load_latents
+    from genie_lite.train.clips import load_walks
     from genie_lite.train.motion import evaluate_motion, fit_motion
 
-    walks, held = (
-        load_latents(options.data, split, model.autoencoder, ranks.device, options.out / "training")
-        for split in ("train", "validation")
-    )
+    walks, held = (load_walks(options.data, split, ranks.device) for split in ("train", "validation"))
     made = fit_motion(model.motion, walks)
     model.made["motion"] = {**made, "held_out": evaluate_motion(model.motion, held)}
     if ranks.rank == 0:

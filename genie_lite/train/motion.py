@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,11 +11,11 @@ from torch.nn import functional as F
 
 from genie_lite.actions import JUMP_STEPS
 from genie_lite.model.motion import WALK_STEP, Motion, jump_steps, motion_between, pace_kept, stride
-from genie_lite.train.clips import LatentSet
+from genie_lite.train.clips import Walk
 
 
 @torch.no_grad()
-def fit_motion(motion: Motion, walks: LatentSet) -> dict[str, Any]:
+def fit_motion(motion: Motion, walks: Sequence[Walk]) -> dict[str, Any]:
     """Sets the arc to the median rise of each of a jump's steps, since the ground rises as often as it falls, and
     softness by least squares. Returns how it was made."""
     moved, actions, jump, follows = _steps(walks)
@@ -30,7 +31,7 @@ def fit_motion(motion: Motion, walks: LatentSet) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def evaluate_motion(motion: Motion, walks: LatentSet) -> dict[str, float]:
+def evaluate_motion(motion: Motion, walks: Sequence[Walk]) -> dict[str, float]:
     """Mean error in centimetres of a step that follows a true one; and of those that nothing barred, in height."""
     moved, actions, jump, follows = _steps(walks)
     lifted = _lifted(motion, jump)
@@ -41,16 +42,16 @@ def evaluate_motion(motion: Motion, walks: LatentSet) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in found.items()}
 
 
-def _steps(walks: LatentSet) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _steps(walks: Sequence[Walk]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """All steps of all episodes: what they moved the eye (N 3, WALK_STEPs), under which actions (N 6), which step of a
     jump each was (N), and whether the one behind each belongs to the same episode (N - 1, bool)."""
     moved, actions, jump, episode = [], [], [], []
-    for number, (first, length) in enumerate(zip(walks.start.tolist(), walks.length.tolist(), strict=True)):
-        poses, keys = walks.poses[first : first + length], walks.actions[first : first + length - 1]
+    for number, (poses, keys) in enumerate(walks):
+        led = keys[:-1]
         moved.append(motion_between(poses[:-1], poses[1:])[:, :3])
-        actions.append(keys)
-        jump.append(torch.tensor(jump_steps(keys[:, 4] > 0.5), device=keys.device))
-        episode.append(torch.full((length - 1,), number, device=keys.device))
+        actions.append(led)
+        jump.append(torch.tensor(jump_steps(led[:, 4] > 0.5), device=led.device))
+        episode.append(torch.full((len(led),), number, device=led.device))
     numbers = torch.cat(episode)
     return torch.cat(moved), torch.cat(actions), torch.cat(jump), numbers[1:] == numbers[:-1]
 
