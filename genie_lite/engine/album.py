@@ -78,14 +78,15 @@ class Album:
         if self._remembers and index >= self._settled_from and (self._is_new(pose) or age == 0):
             self._keep(latent, thumbnail, pose, 1.0 if age <= 1 else DREAMED)
 
-    def remember_true(self, encode: Callable[[list[int]], Tensor], path: Tensor) -> None:
-        """Keeps what play would have kept of true frames on their path (T 1 5); encode gives the latents of some."""
+    def remember_true(self, seen: Callable[[list[int]], list[tuple[Tensor, Tensor]]], path: Tensor) -> None:
+        """Keeps what play would have kept of true frames on their path (T 1 5); seen gives the latents and thumbnails
+        of some."""
         self._has_true_past = True
         if not self._remembers:
             return
         kept = [index for index, pose in enumerate(path) if self._is_new(pose)]
-        for latent, index in zip(encode(kept) if kept else (), kept, strict=True):
-            self._keep(latent[None], self._thumbnail(latent[None], path[index]), path[index], 1.0)
+        for (latent, thumbnail), index in zip(seen(kept), kept, strict=True):
+            self._keep(latent, thumbnail, path[index], 1.0)
 
     def look_around(self, thumbnail: Tensor, pose: Tensor, conditions: Tensor) -> None:
         """Draws what lies in every other direction than that of a world's first view, so that there is something to

@@ -25,6 +25,7 @@ from genie_lite.conditions import Conditions
 from genie_lite.engine.album import Album
 from genie_lite.engine.odometry import Odometry
 from genie_lite.engine.painter import Painters
+from genie_lite.engine.past import Past
 from genie_lite.engine.protocol import MOST_GUIDANCE, SEEN_EVERY, EngineInfo, Frame, Look, Start
 from genie_lite.engine.runtime import Network, available_cores, compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import UsageError
@@ -179,14 +180,15 @@ class DreamEngine:
         path = torch.from_numpy(np.asarray(poses, np.float64))
         recent = self._encode(frames[-CONTEXT_FRAMES:])
         recent = torch.cat([recent[:1].expand(CONTEXT_FRAMES - len(recent), -1, -1, -1), recent])
-        last = self._begin(recent, path[-1:])
+        past = Past(frames, path, self._encode, self._thumbnail_of)
+        last = self._begin(recent, path[-1:], past.seen([self._index])[0][1][:, 3:])
         keys = np.array([action.to_array() for action in actions], np.float32).reshape(-1, ACTION_DIM)
         self._odometry.follow(path, torch.from_numpy(keys))
         with torch.inference_mode():
-            lately = slice(max(0, len(path) - LOOKED_BACK), None, CONTEXT_FRAMES)
-            for latent, here in zip(self._encode(frames[lately])[:, None], path[lately, None], strict=True):
-                self._odometry.look(self._thumbnail_of(latent, here), here)
-            self._album.remember_true(lambda kept: self._encode(frames[kept]), path[:-1, None])
+            lately = list(range(max(0, len(path) - LOOKED_BACK), len(path), CONTEXT_FRAMES))
+            for (_, thumbnail), index in zip(past.seen(lately), lately, strict=True):
+                self._odometry.look(thumbnail, path[index, None])
+            self._album.remember_true(past.seen, path[:-1, None])
         self._look_around()
         return last
 

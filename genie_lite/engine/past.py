@@ -1,0 +1,54 @@
+"""A true past: frames that were seen, and from where, as memory would have kept them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genie_lite.model.layers import to_unit
+from genie_lite.model.memory import with_depth
+from genie_lite.model.stereo import set_right
+
+APART = (-40, -20, -9, -3, 3, 9, 20, 40)
+"""Which frames around one tell its depth: so many later."""
+
+
+class Past:
+    """frames: uint8 (T, 144, 256, 3), oldest first, seen from path (T 5 float64). encode makes latents (N 16 18 32) of
+    frames, and thumbnail of a latent (1 16 18 32) and its pose (1 5) an RGB-D thumbnail (1 4 72 128)."""
+
+    def __init__(
+        self,
+        frames: NDArray,
+        path: Tensor,
+        encode: Callable[[NDArray], Tensor],
+        thumbnail: Callable[[Tensor, Tensor], Tensor],
+    ) -> None:
+        self._frames, self._path, self._encode, self._thumbnail = frames, path, encode, thumbnail
+
+    @torch.inference_mode()
+    def seen(self, indices: list[int]) -> list[tuple[Tensor, Tensor]]:
+        """The latent and the thumbnail of each of these frames, its depth set right by the frames around it."""
+        latents = self._encode(self._frames[indices]) if indices else ()
+        return [
+            (latent[None], self._deepened(latent[None], index)) for latent, index in zip(latents, indices, strict=True)
+        ]
+
+    def _deepened(self, latent: Tensor, index: int) -> Tensor:
+        thumbnail = self._thumbnail(latent, self._path[index, None])
+        around = [index + apart for apart in APART if 0 <= index + apart < len(self._frames)]
+        depth = set_right(
+            thumbnail[:, 3:],
+            self._picture([index]),
+            self._path[index, None].float(),
+            self._picture(around),
+            self._path[around].float(),
+        )
+        return with_depth(thumbnail, depth)
+
+    def _picture(self, indices: list[int]) -> Tensor:
+        """Frames as N 3 144 256 in [-1, 1]."""
+        return to_unit(torch.from_numpy(self._frames[indices]).permute(0, 3, 1, 2))
