@@ -36,6 +36,11 @@ def album(remembers: bool) -> Album:
     )
 
 
+def seen(frames: list[int]) -> list[tuple[Tensor, Tensor]]:
+    """True frames, all alike."""
+    return [(latent(0.5), torch.cat([torch.zeros(1, 3, 72, 128), FLAT], 1)) for _ in frames]
+
+
 def remember(kept: Album, value: float) -> None:
     kept.remember(latent(value), torch.cat([torch.zeros(1, 3, 72, 128), FLAT], 1), HERE, 0, 0)
 
@@ -55,8 +60,7 @@ def trust(kept: Album, age: int) -> float:
 def test_what_was_seen_is_shown_again_with_memory_and_not_without() -> None:
     with_memory, without = album(True), album(False)
     for kept in (with_memory, without):
-        remember(kept, 0.5)
-        kept.remember_true(lambda frames: latent(0.5).expand(len(frames), -1, -1, -1), HERE[:, None])
+        kept.remember_true(seen, HERE[:, None])
     assert trust(with_memory, OLD) == pytest.approx(1)
     assert without.rendered(HERE, OLD) == (None, 0.0)
 
@@ -87,10 +91,22 @@ def test_what_is_only_imagined_is_believed_the_more_the_older_the_dream() -> Non
 @pytest.mark.parametrize("remembers", [True, False])
 def test_a_dream_with_a_true_past_keeps_to_it_first(remembers: bool) -> None:
     kept = album(remembers)
-    kept.remember_true(lambda frames: latent(0.5).expand(len(frames), -1, -1, -1), HERE[:0, None])
+    kept.remember_true(seen, HERE[:0, None])
     kept.keep_imagined(imagined(0.5))
     found = [trust(kept, age) for age in (0, FAITHFUL, 2 * FAITHFUL)]
     assert found == pytest.approx([0, 0, GUESSED])
+
+
+def test_of_a_true_past_it_keeps_what_shows_something_new() -> None:
+    path, asked = torch.zeros(9, 1, 5, dtype=torch.float64), []
+    path[:, 0, 1] = torch.arange(9) * 0.4
+
+    def some(frames: list[int]) -> list[tuple[Tensor, Tensor]]:
+        asked.extend(frames)
+        return seen(frames)
+
+    album(True).remember_true(some, path)
+    assert asked == [0, 3, 6], "more than a metre apart"
 
 
 def test_it_tells_how_much_of_a_view_is_what_the_dream_began_with() -> None:
