@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -22,9 +23,9 @@ class Past:
 
     def __init__(
         self,
-        frames: NDArray,
+        frames: NDArray[np.uint8],
         path: Tensor,
-        encode: Callable[[NDArray], Tensor],
+        encode: Callable[[NDArray[np.uint8]], Tensor],
         thumbnail: Callable[[Tensor, Tensor], Tensor],
     ) -> None:
         self._frames, self._path, self._encode, self._thumbnail = frames, path, encode, thumbnail
