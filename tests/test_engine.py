@@ -19,7 +19,6 @@ from genie_lite.conditions import biome
 from genie_lite.engine.album import SLOTS, TURNING
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.engine.protocol import Frame
-from genie_lite.engine.runtime import compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import CheckpointError, ImageError, UsageError
 from genie_lite.model.autoencoder import PICTURE_SIZES
 from genie_lite.model.checkpoint import PARTS, load_model, save_part
@@ -377,27 +376,6 @@ def test_an_unknown_option_is_wrong_usage_and_names_the_choices(make: MakeEngine
 def test_guidance_has_bounds(make: MakeEngine, guidance: float) -> None:
     with pytest.raises(UsageError, match="between 0 and 20"):
         make(guidance=guidance)
-
-
-def test_without_openvino_eager_runs_and_asking_for_it_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert pick_runtime("auto") == pick_runtime("eager") == "eager"
-    with pytest.raises(UsageError, match="pip install openvino"):
-        pick_runtime("openvino")
-
-
-def test_dtype_auto_goes_by_the_processor_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for there, dtype in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda there=there: there)
-        assert pick_dtype("auto") == dtype and pick_dtype("fp32") == "fp32"
-
-
-def test_a_compiled_network_leaves_the_module_as_it_was() -> None:
-    layer = torch.nn.Conv2d(3, 4, 1)
-    x = torch.randn(1, 3, 5, 6)
-    drawn = compile_network(layer, (x,), "eager", "bf16", 1)(x)
-    assert layer.weight.dtype == torch.float32 and drawn.dtype == torch.float32
-    torch.testing.assert_close(drawn, layer(x).detach(), atol=0.05, rtol=0.05)
 
 
 def test_a_missing_checkpoint_is_said(tmp_path: Path) -> None:
