@@ -10,6 +10,7 @@ from torch import Tensor
 from genie_lite.engine.album import FADE, FAITHFUL, GUESSED, Album
 from genie_lite.model.imagination import Imagination, ImaginedView
 from genie_lite.model.recall import Recall, Rendered
+from genie_lite.model.reproject import metres
 
 HERE = torch.zeros(1, 5, dtype=torch.float64)
 FLAT = torch.full((1, 1, 72, 128), 0.6)
@@ -24,16 +25,15 @@ def imagined(value: float) -> ImaginedView:
     return latent(value), FLAT, HERE
 
 
-def album(remembers: bool) -> Album:
+def album(remembers: bool, exact: bool = False) -> Album:
     model = tiny_model()
     imagination = Imagination(model.first_frame, model.dynamics.shown)
 
     def thumbnail(latent: Tensor, pose: Tensor) -> Tensor:
         return torch.cat([torch.zeros(1, 3, 72, 128), FLAT], 1)
 
-    return Album(
-        Recall(model.autoencoder), imagination, thumbnail, 0, model.weather.light, torch.zeros(1, 18), remembers
-    )
+    recall, light = Recall(model.autoencoder), model.weather.light
+    return Album(recall, imagination, thumbnail, 0, light, torch.zeros(1, 18), remembers, exact)
 
 
 def seen(frames: list[int]) -> list[tuple[Tensor, Tensor]]:
@@ -126,3 +126,20 @@ def test_a_view_comes_in_bit_by_bit() -> None:
     once, _ = kept.rendered(HERE, OLD)
     assert once is not None and float(once.trust.max()) == pytest.approx(GUESSED / FADE)
     assert trust(kept, OLD) == pytest.approx(GUESSED)
+
+
+def test_where_depth_is_known_things_may_come_nearer() -> None:
+    known, read, drawn = album(True, exact=True), album(True), album(True)
+    for kept in (known, read):
+        remember(kept, 0.5)
+    drawn.keep_imagined(imagined(0.5))
+    near = HERE.clone()
+    near[0, 1] = 0.7 * float(metres(torch.tensor(0.6)))
+
+    def trusted(kept: Album) -> float:
+        for _ in range(FADE):
+            view, _ = kept.rendered(near, OLD)
+        assert view is not None
+        return float(view.trust.max())
+
+    assert trusted(read) < 0.6 and trusted(known) > 0.95 and trusted(drawn) == pytest.approx(GUESSED, abs=0.02)

@@ -47,8 +47,9 @@ class Album:
     """A SpatialMemory of one world, filled in turns, with the whole pictures beside the thumbnails.
 
     thumbnail makes of a latent (1 16 18 32) seen from a pose (1 5) its thumbnail (1 4 72 128); light shows views under
-    other conditions than those (1 18) that the world is under at first. Poses are float64. One that does not remember
-    holds nothing that was seen, and of what was imagined the last view alone.
+    other conditions than those (1 18) that the world is under at first; exact: the first view's depth is known, and not
+    read off its picture. Poses are float64. One that does not remember holds nothing that was seen, and of what was
+    imagined the last view alone.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Album:
         light: Light,
         conditions: Tensor,
         remembers: bool = True,
+        exact: bool = False,
     ) -> None:
         self._remembers, self._slots = remembers, SLOTS if remembers else 1
         self.memory = SpatialMemory(1, self._slots, torch.device("cpu"), light=light, conditions=conditions)
@@ -67,16 +69,19 @@ class Album:
         self._imagination, self._settled_from = imagination, 0
         # Filled, so that all of it is taken at once and play needs no more memory as it goes on.
         self._pictures = torch.full((self._slots, 3, FRAME_HEIGHT, FRAME_WIDTH), 127, dtype=torch.uint8)
+        self._skies = self._pictures.clone()
         self._kept = 0
         self._pose = torch.full((1, 5), torch.inf, dtype=torch.float64)
-        self._shown = torch.zeros(self._slots)
+        self._shown, self._exact = torch.zeros(self._slots), torch.zeros(self._slots, dtype=torch.bool)
+        self._begins_exact = exact
         self._has_true_past = False
 
     def remember(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, index: int, age: int) -> None:
         """Keeps the newest frame, of this index in a dream of so many frames, if it shows something new or is the one
         that the dream begins with."""
         if self._remembers and index >= self._settled_from and (self._is_new(pose) or age == 0):
-            self._keep(latent, thumbnail, pose, 1.0 if age <= 1 else DREAMED)
+            exact = self._begins_exact and age == 0
+            self._keep(latent, thumbnail, pose, 1.0 if age <= 1 else DREAMED, exact)
 
     def remember_true(self, seen: Callable[[list[int]], list[tuple[Tensor, Tensor]]], path: Tensor) -> None:
         """Keeps what play would have kept of true frames on their path (T 1 5); seen gives the latents and thumbnails
@@ -86,7 +91,7 @@ class Album:
             return
         kept = [index for index, pose in enumerate(path) if self._is_new(pose)]
         for (latent, thumbnail), index in zip(seen(kept), kept, strict=True):
-            self._keep(latent, thumbnail, path[index], 1.0)
+            self._keep(latent, thumbnail, path[index], 1.0, exact=False)
 
     def look_around(self, thumbnail: Tensor, pose: Tensor, conditions: Tensor) -> None:
         """Draws what lies in every other direction than that of a world's first view, so that there is something to
@@ -113,7 +118,7 @@ class Album:
         """Stores a view that `imagine` has finished."""
         if view:
             latent, depth, pose = view
-            self._keep(latent, with_depth(self._thumbnail(latent, pose), depth), pose, IMAGINED_WORTH)
+            self._keep(latent, with_depth(self._thumbnail(latent, pose), depth), pose, IMAGINED_WORTH, exact=True)
 
     def turn_into(self, latent: Tensor, pose: Tensor, conditions: Tensor, index: int) -> None:
         """Forgets every view, and begins to draw this one (1 16 18 32, recoloured) anew under other conditions."""
@@ -124,8 +129,8 @@ class Album:
     def branch(self) -> Album:
         """The same views; one that is just being imagined is begun anew."""
         other = copy(self)
-        other.memory, other._pictures = self.memory.branch(), self._pictures.clone()
-        other._shown = self._shown.clone()
+        other.memory, other._pictures, other._skies = self.memory.branch(), self._pictures.clone(), self._skies.clone()
+        other._shown, other._exact = self._shown.clone(), self._exact.clone()
         other._imagination = self._imagination.anew()
         return other
 
@@ -142,8 +147,9 @@ class Album:
         if not len(chosen):
             return None, 0.0
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
-        depth, poses = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen]
-        shown = self._recall.rendered(pictures, depth, poses, target.expand_as(poses), certainty)
+        skies = self.memory.lit(to_unit(self._skies[chosen]), chosen, skies=True)
+        depth, poses, exact = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen], self._exact[chosen]
+        shown = self._recall.rendered(pictures, skies, depth, poses, target.expand_as(poses), certainty, exact)
         return shown, shown.part_of(self.memory.worth[0, chosen] == 1)
 
     def _certainty(self, chosen: Tensor, age: int) -> Tensor:
@@ -167,10 +173,12 @@ class Album:
             self._pose = pose
         return new
 
-    def _keep(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, worth: float) -> None:
+    def _keep(self, latent: Tensor, thumbnail: Tensor, pose: Tensor, worth: float, exact: bool) -> None:
         """Stores a view: 1 16 18 32 and its thumbnail, 1 4 72 128, from 1 5; worth as in SpatialMemory."""
         slot = torch.tensor([self._kept % self._slots])
         self.memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
-        self._pictures[slot] = ((self._recall.picture(latent) + 1) * 127.5).round().to(torch.uint8)
-        self._shown[slot] = 0
+        picture = self._recall.picture(latent)
+        for kept, shown in ((self._pictures, picture), (self._skies, self._recall.sky_of(picture, thumbnail[:, 3:]))):
+            kept[slot] = ((shown + 1) * 127.5).round().to(torch.uint8)
+        self._shown[slot], self._exact[slot] = 0, exact
         self._kept += 1

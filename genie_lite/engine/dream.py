@@ -204,12 +204,13 @@ class DreamEngine:
                 motion = self._odometry.step(self._thumb, act)
                 pose = self._odometry.pose
             with watch.stage("memory"):
-                hint, shown, view = self._recall(pose, motion)
-            with watch.stage("imagination"):
-                self._album.keep_imagined(view.result())
+                hint, shown = self._recall(pose)
+            view = self._imagine(motion)
             with watch.stage("dynamics"):
                 self._latent = self._settle(self._dream(act, motion, pose, hint), hint, shown, pose, motion)
                 self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
+            with watch.stage("imagination"):
+                self._album.keep_imagined(view.result())
         self._pose, self._hint = pose, hint if self._options.memory else None
         return self._drawn(watch, shown.seen_in if shown else None)
 
@@ -273,8 +274,8 @@ class DreamEngine:
         self._hint, self._began, self._kept = None, self._index, 1.0
         self._prior = FollowingPrior(self._model.first_frame, self._row)
         imagination = Imagination(self._model.first_frame, self._model.dynamics.shown, memory, self._shown)
-        light = self._light.light
-        self._album = Album(self._recalled, imagination, self._thumbnail_of, self._seed, light, self._row, memory)
+        given = self._seed, self._light.light, self._row, memory, depth is not None
+        self._album = Album(self._recalled, imagination, self._thumbnail_of, *given)
         return self._drawn(Stopwatch(), None if depth is None else lambda thumb: with_depth(thumb, depth))
 
     def _first_drawing(self, start: Conditions, seed: int, shown: Tensor) -> Iterator[Drawn]:
@@ -292,22 +293,21 @@ class DreamEngine:
         with torch.inference_mode():
             return Conditions.from_array(self._model.autoencoder.conditions(latent)[0].numpy())
 
-    def _recall(self, target: Tensor, motion: Tensor) -> tuple[Tensor, Rendered | None, Future[ImaginedView | None]]:
-        """What the last frame and memory show of the target view, coarsely and at full size, and a view that is being
-        imagined.
-
-        All only read the memory, and keep two cores busy; the last frame is remembered before, if it shows something
-        new.
-        """
-        last = self._thumb, self._pose, target
+    def _recall(self, target: Tensor) -> tuple[Tensor, Rendered | None]:
+        """What the last frame, which is remembered if it shows something new, and memory show of the target view:
+        coarsely, and at full size."""
         self._remember()
-        self._prior.follow(self._row)
-        given = self._thumb, self._pose, motion, self._prior.under, self._index
-        drawing = self._beside.submit(self._album.imagine, *given)
-        newest = self._album.memory.newest(*last)
+        newest = self._album.memory.newest(self._thumb, self._pose, target)
         shown, self._kept = self._album.rendered(target, self._index - self._began)
         older = shown.coarse() if shown and self._options.memory else torch.zeros_like(newest)
-        return torch.cat([newest, older], 1), shown, drawing
+        return torch.cat([newest, older], 1), shown
+
+    def _imagine(self, motion: Tensor) -> Future[ImaginedView | None]:
+        """Goes on with a view that is being imagined, beside the dynamics, which keep no Python busy: two threads of
+        small operations only wait for each other."""
+        self._prior.follow(self._row)
+        given = self._thumb, self._pose, motion, self._prior.under, self._index
+        return self._beside.submit(self._album.imagine, *given)
 
     def _remember(self) -> None:
         self._album.remember(self._latent, self._thumb, self._pose, self._index, self._index - self._began)

@@ -44,7 +44,7 @@ LATENT_STEP, DEPTH_STEP = LATENT_BOUND / 127, 1 / 255
 """What one unit of the stored examples' bytes stands for, in latents and in log-depth (3 % of a distance)."""
 
 Drawn = tuple[Tensor, Tensor]
-"""A view as far as it has been drawn: its latent, 1 16 18 32, and its log-depth, 1 1 72 128."""
+"""A view as far as it has been drawn: its latent, 1 16 18 32, and, once it is finished, its log-depth, 1 1 72 128."""
 
 _FEATURES = CONDITIONS_DIM + 2 * len(BIOMES) + 1
 # The country counts most, then what can be seen in it; hour and weather least, for examples are put into another light.
@@ -145,15 +145,17 @@ class FirstFrame(nn.Module):
             t = float(time[0, 0])
             window, numbers = next((size, numbers) for until, size, numbers in WINDOWS if t < until)
             error = blurred(candidates.error(noisy, t), window)
-            nonlocal depth, share
+            nonlocal share
             share = shares(log_prior - numbers * error / (2 * (1 - t) ** 2))
-            depth, clean = candidates.depth(share), candidates.latent(share)
+            clean = candidates.latent(share)
             return torch.where(t < seen[1], seen[0], clean) if seen else clean
 
         for step, latent in enumerate(flow(denoise, noise, steps, shift=2.0), 1):
-            if shown is not None and step == steps:
-                shown *= RESTED
-                shown[candidates.numbers] += share.mean((1, 2))
+            if step == steps:
+                depth = candidates.depth(share)
+                if shown is not None:
+                    shown *= RESTED
+                    shown[candidates.numbers] += share.mean((1, 2))
             yield latent.clamp(-LATENT_BOUND, LATENT_BOUND), depth
 
     def recolour(self, conditions: Tensor, asked: Tensor) -> Tensor:

@@ -130,20 +130,23 @@ class SpatialMemory:
         older = torch.where(first_wins, one, two), torch.where(first_wins, ahead1, ahead2)
         return (newest, ahead), older
 
-    def lit(self, pictures: Tensor, slots: Tensor) -> Tensor:
-        """Pictures (N 3 H W) of the first world's views in these slots, in the light of now."""
-        return self._relit(pictures, torch.zeros_like(slots), slots)
+    def lit(self, pictures: Tensor, slots: Tensor, skies: bool = False) -> Tensor:
+        """Pictures (N 3 H W) of the first world's views in these slots, or of nothing but their sky, in the light of
+        now."""
+        return self._relit(pictures, torch.zeros_like(slots), slots, skies)
 
     def _lit(self, rows: Tensor, slot: Tensor) -> Tensor:
         """The views in these slots, B 4 72 128, in the light of now."""
         views = self.views[rows, slot]
         return torch.cat([self._relit(views[:, :3], rows, slot), views[:, 3:]], 1)
 
-    def _relit(self, colours: Tensor, rows: Tensor, slot: Tensor) -> Tensor:
+    def _relit(self, colours: Tensor, rows: Tensor, slot: Tensor, skies: bool = False) -> Tensor:
         before = self._conditions[rows, slot]
         if self._light is None or torch.equal(before, self._now.expand_as(before)):
             return colours
-        return self._light.relit(colours, self.views[rows, slot, 3:], self.poses[rows, slot, 4], before, self._now)
+        depth = self.views[rows, slot, 3:]
+        depth = torch.ones_like(depth) if skies else depth
+        return self._light.relit(colours, depth, self.poses[rows, slot, 4], before, self._now)
 
 
 def _half(colours: Tensor, depth: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ latent takes no network.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +18,19 @@ from genie_lite.camera import FAR, FRAME_HEIGHT, FRAME_WIDTH, NEAR, TAN_X, TAN_Y
 from genie_lite.model.autoencoder import LATENT_BOUND, PATCH, Autoencoder
 from genie_lite.model.layers import patchify, unpatch
 from genie_lite.model.memory import with_depth
-from genie_lite.model.reproject import BEYOND, PIXELS, SKY, between, camera_rays, depth_ahead, project
+from genie_lite.model.reproject import (
+    BEYOND,
+    PIXELS,
+    SKY,
+    Surfaces,
+    between,
+    camera_rays,
+    depth_ahead,
+    nearest_around,
+    pixel_at,
+    project,
+    skyline,
+)
 from genie_lite.model.reproject import log_depth as log_depth_of
 
 STRENGTH = 0.8
@@ -31,8 +42,12 @@ YOUNG = 24
 SAME = 0.15
 """By how much (as a logarithm) the depth where a pixel is looked up may differ from the depth it should have there."""
 
-LARGE = 4.0
-"""How much larger than it was seen a thing may be drawn before it is trusted less."""
+LARGE, LARGE_EXACT = 1.6, 4.0
+"""How much larger than it was seen a thing may be drawn before it is trusted less: where its depth was read off a
+picture, and where it is known."""
+
+RATHER = 0.5
+"""How much less the first view must be trusted than another for the other to be shown."""
 
 SPLINTER = 0.05
 """Trust below which a pixel is no company for others."""
@@ -80,6 +95,23 @@ class Recall:
         return unpatch(self._to_picture(latent), PATCH).clamp(-1, 1)
 
     @torch.no_grad()
+    def sky_of(self, picture: Tensor, log_depth: Tensor) -> Tensor:
+        """The picture (N 3 144 256) as if nothing stood before its sky, whose colours go on from where it is clear
+        (push-pull, Gortler et al. 1996, The lumigraph); log_depth: N 1 72 128."""
+        # Beside a thing the sky has some of its colours.
+        clear = -F.max_pool2d(-(log_depth > SKY).float(), 3, 1, 1)
+        known = [torch.cat([F.avg_pool2d(picture, 2) * clear, clear], 1)]
+        while min(known[-1].shape[-2:]) > 1:
+            known.append(F.avg_pool2d(known[-1], 2, ceil_mode=True))
+        filled = known.pop()
+        while known:
+            finer = known.pop()
+            wide = F.interpolate(filled / filled[:, 3:].clamp_min(1e-6), size=finer.shape[-2:], mode="bilinear")
+            filled = finer + (1 - finer[:, 3:]) * wide
+        clear, filled = (F.interpolate(x, scale_factor=2.0, mode="bilinear") for x in (clear, filled))
+        return torch.where(clear > 0.99, picture, filled[:, :3])
+
+    @torch.no_grad()
     def over(self, latent: Tensor, shown: Rendered, age: int) -> Tensor:
         """A dreamed latent (1 16 18 32) under what memory shows of its view; age: frames since the dream began."""
         strength = STRENGTH * min(1.0, age / YOUNG) * F.interpolate(shown.trust, scale_factor=2.0)
@@ -89,71 +121,90 @@ class Recall:
 
     @torch.no_grad()
     def rendered(
-        self, pictures: Tensor, log_depth: Tensor, poses: Tensor, target: Tensor, certainty: Tensor | None = None
+        self,
+        pictures: Tensor,
+        skies: Tensor,
+        log_depth: Tensor,
+        poses: Tensor,
+        target: Tensor,
+        certainty: Tensor | None = None,
+        exact: Tensor | None = None,
     ) -> Rendered:
-        """What N remembered views show of the target pose; where two do, the earlier in the list wins.
+        """What N remembered views show of the target pose; where two do, the earlier in the list wins (see `_best`).
 
-        pictures: N 3 144 256; log_depth: N 1 72 128; poses, target: N 5; certainty: how far each view is to be trusted,
-        N in [0, 1], wholly if left out.
+        pictures: N 3 144 256; skies: the same without what stands before the sky (see `sky_of`); log_depth:
+        N 1 72 128; poses, target: N 5; certainty: how far each view is to be trusted, N in [0, 1], wholly if left out;
+        exact: whether the depth of each is known (N, bool), of none if left out.
         """
         turn, offset = between(poses, target)
-        ahead, view = _filled(depth_ahead(log_depth, turn, offset, self._rays))
-        depth = ahead.clamp_max(BEYOND)
-        # Each point is looked up in the view that shows it: where it lies there, and how far its pixels are apart.
-        points, across, down = torch.zeros(3, 3, PIXELS).unbind()
-        for number, (back, o) in enumerate(zip(turn.transpose(1, 2), offset, strict=True)):
-            here = view == number
-            points = torch.where(here, back @ (self._rays * depth - o * (depth < BEYOND)), points)
-            across = torch.where(here, back[:, :1] * depth * (TAN_X / FRAME_WIDTH), across)
-            down = torch.where(here, back[:, 1:2] * depth * (-TAN_Y / FRAME_HEIGHT), down)
-        inside, trust = self._trust(points, depth, view, log_depth)
-        known = inside & (ahead < torch.inf)
+        surfaces = Surfaces(log_depth)
+        ahead, larger = depth_ahead(surfaces, turn, offset, self._rays, skyline(log_depth))
+        depth = ahead.clamp_max(BEYOND).flatten(1)
+        # Each point is looked up in the views: where it lies there, and how far its pixels are apart.
+        back = turn.transpose(1, 2)
+        points = back @ (self._rays * depth[:, None] - offset * (depth < BEYOND)[:, None])
+        x, y, inside = project(points)
+        known = inside & (ahead.flatten(1) < torch.inf)
+        large = LARGE if exact is None else torch.where(exact, LARGE_EXACT, LARGE)[:, None]
+        trust = self._trust(x, y, points[:, 2], depth, surfaces, large / larger) * known
         if certainty is not None:
-            trust = trust * certainty[view.long()]
-        where = _each_pixel(points, across, down, view, len(pictures))
-        colours = F.grid_sample(_stacked(pictures), where, padding_mode="border", align_corners=False)
-        far, there, whose = (
-            x.reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH) for x in (log_depth_of(ahead), known.float(), view.long())
+            trust = trust * certainty[:, None]
+        view = _best(trust, known)
+        one = view[None]
+        depth, known, trust = (part.gather(0, one)[0] for part in (depth, known, trust))
+        across = back[:, :, 0].T.index_select(1, view) * (depth * (TAN_X / FRAME_WIDTH))
+        down = back[:, :, 1].T.index_select(1, view) * (depth * (-TAN_Y / FRAME_HEIGHT))
+        # A thing has the colours that the sky has beside it, but leaves none behind when it is past.
+        far = ahead.flatten(1).gather(0, one)
+        by_things = nearest_around(far.reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH)).flatten() < BEYOND
+        sky = surfaces.sky.gather(1, pixel_at(x, y)).gather(0, one)[0]
+        whose = view + len(pictures) * ((far[0] == BEYOND) & ~(by_things & sky))
+        at = points.gather(0, view.expand(1, 3, -1))[0]
+        where = _each_pixel(at, across, down, whose, 2 * len(pictures))
+        # One below the other, every pixel can be looked up in another one at once.
+        stacked = torch.cat([*pictures, *skies], 1)[None]
+        colours = F.grid_sample(stacked, where, padding_mode="border", align_corners=False)
+        there, shown, seen_by = (
+            part.reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH) for part in (log_depth_of(far), known.float(), view)
         )
-        return Rendered(colours, far, _in_company(trust * known), there, whose)
+        return Rendered(colours, there, _in_company(trust), shown, seen_by)
 
-    def _trust(self, points: Tensor, depth: Tensor, view: Tensor, log_depth: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether each point (3 9216, in its view's camera space) lies in that view, and how far it is what the view
-        shows there: 9216 each."""
-        x, y, inside = (part[0] for part in project(points[None]))
-        column = ((x + 1) * (THUMB_WIDTH / 2)).long().clamp(0, THUMB_WIDTH - 1)
-        row = ((y + 1) * (THUMB_HEIGHT / 2)).long().clamp(0, THUMB_HEIGHT - 1)
-        there = log_depth[view.long(), 0, row, column]
-        away = points[2].clamp_min(NEAR)
-        expected = log_depth_of(away)
-        off = (expected - there) * (math.log(FAR / NEAR) / SAME)
-        certain = torch.exp(-off.square()) * (LARGE * depth / away).clamp_max(1)
-        return inside, torch.where((expected > SKY) & (there > SKY), 1.0, certain)
+    def _trust(self, x: Tensor, y: Tensor, away: Tensor, depth: Tensor, surfaces: Surfaces, enough: Tensor) -> Tensor:
+        """How far what each view shows at x and y is the point `away` metres ahead of it, by whether its pixels there
+        are large enough (below 1, they are not); depth: where the point is to be. All N 9216."""
+        off = (away.clamp(NEAR, FAR) * surfaces.closeness_at(x, y).clamp(1 / FAR, 1 / NEAR)).log() / SAME
+        certain = torch.exp(-off.square()) * enough.gather(1, pixel_at(x, y)).clamp_max(1)
+        return torch.where(depth == BEYOND, 1.0, certain)
 
 
-def _filled(ahead: Tensor) -> tuple[Tensor, Tensor]:
-    """The depth at every point of the first of N views (N 1 72 128, metres) that knows it, and whose it is: 9216 each.
+def _best(trust: Tensor, known: Tensor) -> Tensor:
+    """Which of N views is to show each point: 9216.
 
-    The first wins even where another shows something nearer: more often than not, that was only imagined.
+    The first wins even where another shows something nearer, for more often than not that was only imagined, but not
+    where it is trusted less than RATHER times as much.
     """
-    depth, view = ahead[0].flatten(), torch.zeros(PIXELS)
-    for number in range(1, len(ahead)):
-        unknown = depth == torch.inf
-        depth, view = torch.where(unknown, ahead[number].flatten(), depth), torch.where(unknown, number, view)
-    return depth, view
+    n = len(trust)
+    around = F.avg_pool2d(trust.reshape(1, n, THUMB_HEIGHT, THUMB_WIDTH), 3, 1, 1).reshape(n, PIXELS)
+    worth = torch.where(known, around + 1e-3, 0.0)
+    view, most = torch.zeros(PIXELS, dtype=torch.int64), worth[0] / RATHER
+    for number in range(1, n):
+        better = worth[number] > most
+        view, most = torch.where(better, number, view), torch.where(better, worth[number], most)
+    return view
 
 
 def _each_pixel(points: Tensor, across: Tensor, down: Tensor, view: Tensor, views: int) -> Tensor:
     """Where the frame's pixels lie in `views` pictures that are stacked, for grid_sample: 1 144 256 2. The four pixels
     of a point (3 9216) lie around it, by -+ `across` and `down`."""
-    side = torch.tensor([-1.0, 1.0])
-    split = (3, THUMB_HEIGHT, 1, THUMB_WIDTH, 1)
-    pixels = points.reshape(split) + across.reshape(split) * side + down.reshape(split) * side[:, None, None]
-    x, y, _ = project(pixels.reshape(1, 3, -1))
-    half = 0.5 / FRAME_HEIGHT
-    whose = view.reshape(split[1:]).expand(-1, 2, -1, 2).reshape(1, -1)
-    row = ((y + 1) / 2).clamp(half, 1 - half) + whose
-    return torch.stack([x, row * (2 / views) - 1], 2).reshape(1, FRAME_HEIGHT, FRAME_WIDTH, 2)
+    beside = torch.stack([points - across, points + across])
+    x, y, _ = project(torch.cat([beside - down, beside + down]))
+    edge = 1 - 1 / FRAME_HEIGHT
+    y = (y.clamp(-edge, edge) + (2 * view + (1 - views))) / views
+    # Written where they belong at once, which takes a fifth of the time that stacking and permuting does.
+    where = points.new_empty(THUMB_HEIGHT, 2, THUMB_WIDTH, 2, 2)
+    for axis, at in enumerate((x, y)):
+        where[..., axis].permute(1, 3, 0, 2).copy_(at.reshape(2, 2, THUMB_HEIGHT, THUMB_WIDTH))
+    return where.reshape(1, FRAME_HEIGHT, FRAME_WIDTH, 2)
 
 
 def _in_company(trust: Tensor) -> Tensor:
@@ -162,8 +213,3 @@ def _in_company(trust: Tensor) -> Tensor:
     around = F.avg_pool2d(F.avg_pool2d((map_ > SPLINTER).float(), 2), 3, 1, 1)
     company = F.interpolate(around, scale_factor=2.0, mode="bilinear")
     return map_ * ((company - COMPANY) * (1.5 / (1 - COMPANY))).clamp(0, 1)
-
-
-def _stacked(views: Tensor) -> Tensor:
-    """N C H W -> 1 C (N H) W, one below the other, so that every pixel can be looked up in another one at once."""
-    return views.transpose(0, 1).flatten(1, 2)[None]
