@@ -207,10 +207,12 @@ class DreamEngine:
                 hint, shown = self._recall(pose)
             view = self._imagine(motion)
             with watch.stage("dynamics"):
-                self._latent = self._settle(self._dream(act, motion, pose, hint), hint, shown, pose, motion)
-                self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
+                dreamed = self._dream(act, motion, pose, hint)
             with watch.stage("imagination"):
                 self._album.keep_imagined(view.result())
+            with watch.stage("dynamics"):
+                self._latent = self._settle(dreamed, hint, shown, pose, motion)
+                self._context = torch.cat([self._context[:, LATENT_CHANNELS:], self._latent], 1)
         self._pose, self._hint = pose, hint if self._options.memory else None
         return self._drawn(watch, shown.seen_in if shown else None)
 
@@ -303,11 +305,10 @@ class DreamEngine:
         return torch.cat([newest, older], 1), shown
 
     def _imagine(self, motion: Tensor) -> Future[ImaginedView | None]:
-        """Goes on with a view that is being imagined, beside the dynamics, which keep no Python busy: two threads of
-        small operations only wait for each other."""
+        """Goes on with a view that is being imagined, beside the dynamics' network, which keeps no Python busy; beside
+        small operations it would wait for them, and the prior chooses the same examples, which need be found once."""
         self._prior.follow(self._row)
-        given = self._thumb, self._pose, motion, self._prior.under, self._index
-        return self._beside.submit(self._album.imagine, *given)
+        return self._beside.submit(self._album.imagine, self._thumb, self._pose, motion, self._prior.under, self._index)
 
     def _remember(self) -> None:
         self._album.remember(self._latent, self._thumb, self._pose, self._index, self._index - self._began)
