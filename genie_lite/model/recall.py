@@ -146,7 +146,8 @@ class Recall:
         x, y, inside = project(points)
         known = inside & (ahead.flatten(1) < torch.inf)
         large = LARGE if exact is None else torch.where(exact, LARGE_EXACT, LARGE)[:, None]
-        trust = self._trust(x, y, points[:, 2], depth, surfaces, large / larger) * known
+        pixel = pixel_at(x, y)
+        trust = self._trust(x, y, points[:, 2], depth, surfaces, (large / larger).gather(1, pixel)) * known
         if certainty is not None:
             trust = trust * certainty[:, None]
         view = _best(trust, known)
@@ -157,7 +158,7 @@ class Recall:
         # A thing has the colours that the sky has beside it, but leaves none behind when it is past.
         far = ahead.flatten(1).gather(0, one)
         by_things = nearest_around(far.reshape(1, 1, THUMB_HEIGHT, THUMB_WIDTH)).flatten() < BEYOND
-        sky = surfaces.sky.gather(1, pixel_at(x, y)).gather(0, one)[0]
+        sky = surfaces.sky.gather(1, pixel).gather(0, one)[0]
         whose = view + len(pictures) * ((far[0] == BEYOND) & ~(by_things & sky))
         at = points.gather(0, view.expand(1, 3, -1))[0]
         where = _each_pixel(at, across, down, whose, 2 * len(pictures))
@@ -173,7 +174,7 @@ class Recall:
         """How far what each view shows at x and y is the point `away` metres ahead of it, by whether its pixels there
         are large enough (below 1, they are not); depth: where the point is to be. All N 9216."""
         off = (away.clamp(NEAR, FAR) * surfaces.closeness_at(x, y).clamp(1 / FAR, 1 / NEAR)).log() / SAME
-        certain = torch.exp(-off.square()) * enough.gather(1, pixel_at(x, y)).clamp_max(1)
+        certain = torch.exp(-off.square()) * enough.clamp_max(1)
         return torch.where(depth == BEYOND, 1.0, certain)
 
 

@@ -249,8 +249,7 @@ class _Canvas:
 def _sky_ahead(skylines: Tensor, turn: Tensor, rays: Tensor) -> Tensor:
     """Where the target sees the views' sky (above skylines, N 128), which only turns: bool N 9216."""
     x, y, inside = project(turn.transpose(1, 2) @ rays)
-    column = ((x + 1) * (THUMB_WIDTH / 2)).long().clamp(0, THUMB_WIDTH - 1)
-    return inside & (y < ((skylines + 1) * (2 / THUMB_HEIGHT) - 1).gather(1, column))
+    return inside & (y < ((skylines + 1) * (2 / THUMB_HEIGHT) - 1).gather(1, column_at(x)))
 
 
 def warp(views: Tensor, view_poses: Tensor, target: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
@@ -281,8 +280,12 @@ def project(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def pixel_at(x: Tensor, y: Tensor) -> Tensor:
     """The number of the thumbnail's pixel, 0 to 9215, at x and y (-1 to 1), or of the nearest one."""
-    column = ((x + 1) * (THUMB_WIDTH / 2)).long().clamp(0, THUMB_WIDTH - 1)
-    return ((y + 1) * (THUMB_HEIGHT / 2)).long().clamp(0, THUMB_HEIGHT - 1) * THUMB_WIDTH + column
+    return ((y + 1) * (THUMB_HEIGHT / 2)).long().clamp(0, THUMB_HEIGHT - 1) * THUMB_WIDTH + column_at(x)
+
+
+def column_at(x: Tensor) -> Tensor:
+    """The number of the thumbnail's column, 0 to 127, at x (-1 to 1), or of the nearest one."""
+    return ((x + 1) * (THUMB_WIDTH / 2)).long().clamp(0, THUMB_WIDTH - 1)
 
 
 def nearest_around(depth: Tensor) -> Tensor:
