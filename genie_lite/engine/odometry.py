@@ -18,9 +18,13 @@ STILL = 0.06
 LASTING = 0.97
 """Share of a step's rise that is told to the next one: a slope must not go on for ever."""
 
-SEEN_SLOPE, SEEN_HEIGHT = 0.1, 0.1
+SEEN_SLOPE, SEEN_HEIGHT = 0.3, 0.1
 """Shares, where ground has been seen well, by which each step rises as its slope says instead of as before, and goes to
 its height. What is seen is off by decimetres, so it is only listened to in the long run."""
+
+SURE_FOOTED = 10.0
+"""Metres of walking after which one knows the ground below so little that it is listened to that much; on the way there
+in proportion."""
 
 
 class Odometry:
@@ -33,7 +37,7 @@ class Odometry:
         self.pose = pose
         self._motion, self._lifts = motion, motion.lifts.detach().float()
         self._past = torch.zeros(1, 3)
-        self._jump, self._height = 0, 0.0
+        self._jump, self._height, self._walked = 0, 0.0, 0.0
         self._seen, self._looked = Seen(), torch.full_like(pose, torch.inf)
         self._trodden = Trodden(pose[:, :3]) if remembers else None
 
@@ -81,12 +85,14 @@ class Odometry:
         """A step (1 3) as it rises over ground that is known, and WALK_STEPs by which it is lifted beside that."""
         place = advance(self.pose, action, walked)[0, :3]
         place[2] -= self._height
+        self._walked += float((place - self.pose[0, :3])[:2].norm())
         lift, known = 0.0, self._trodden.above(place) if self._trodden else None
         if known is not None:
             walked = walked + torch.tensor([[0.0, 0.0, known / WALK_STEP]])
             place[2] += known
         else:
             higher, slope, sure = self._seen.lie(place)
+            sure *= min(1.0, self._walked / SURE_FOOTED)
             rise = float(slope @ (place - self.pose[0, :3])[:2]) / WALK_STEP
             learned = SEEN_SLOPE * sure * (rise - float(walked[0, 2]))
             walked = walked + torch.tensor([[0.0, 0.0, learned]])
