@@ -201,6 +201,17 @@ def test_a_walk_goes_up_and_down_the_hill_that_is_seen(slope: float, remembers: 
     assert float(rise) == pytest.approx(slope, abs=0.2 * abs(slope))
 
 
+def test_what_one_stands_on_at_first_is_known_better_than_what_is_seen() -> None:
+    eye, north = odometry(), torch.from_numpy(Action(forward=1.0).to_array())[None]
+    heights = []
+    for _ in range(240):
+        half_a_metre_too_high = eye.pose - torch.tensor([0.0, 0.0, 0.5, 0.0, 0.0])
+        eye.step(hillside(half_a_metre_too_high, 0.0), north)
+        heights.append(float(eye.pose[0, 2]))
+    assert abs(heights[11]) < 0.1, "a dream begins where the eye is"
+    assert heights[-1] > 0.3, "after a long walk only what is seen tells"
+
+
 def test_how_the_ground_lies_is_read_off_what_was_seen_and_a_wall_is_no_ground() -> None:
     seen, here = Seen(), torch.zeros(1, 5, dtype=torch.float64)
     ahead = torch.tensor([0.0, 4.0, 0.8], dtype=torch.float64)
