@@ -17,7 +17,7 @@ from genie_lite.bench.plan import Plan, Tick
 from genie_lite.bench.subject import Dream
 from genie_lite.model.autoencoder import Autoencoder
 from genie_lite.model.judge import Judge
-from genie_lite.model.layers import to_unit
+from genie_lite.model.layers import to_bytes, to_unit
 from genie_lite.session.coherence import CoherenceMeter
 
 Film = NDArray[np.uint8]
@@ -137,8 +137,7 @@ def decoded(autoencoder: Autoencoder, frames: Film, size: str = "144p") -> Film:
     drawn = []
     for frame in torch.from_numpy(np.ascontiguousarray(frames)).split(8):
         latent = autoencoder.encode(to_unit(frame.permute(0, 3, 1, 2)))
-        picture = ((autoencoder.decode(latent, size) + 1) * 127.5).round().clamp(0, 255)
-        drawn.append(picture.to(torch.uint8).permute(0, 2, 3, 1))
+        drawn.append(to_bytes(autoencoder.decode(latent, size)).permute(0, 2, 3, 1))
     return torch.cat(drawn).numpy()
 
 

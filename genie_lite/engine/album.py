@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH
 from genie_lite.model.imagination import Imagination, ImaginedView
-from genie_lite.model.layers import to_unit
+from genie_lite.model.layers import to_bytes, to_unit
 from genie_lite.model.light import Light
 from genie_lite.model.memory import DREAMED, SpatialMemory, with_depth
 from genie_lite.model.recall import Recall, Rendered
@@ -179,6 +179,6 @@ class Album:
         self.memory.store(slot, thumbnail, pose, torch.tensor([worth]), torch.tensor([True]))
         picture = self._recall.picture(latent)
         for kept, shown in ((self._pictures, picture), (self._skies, self._recall.sky_of(picture, thumbnail[:, 3:]))):
-            kept[slot] = ((shown + 1) * 127.5).round().to(torch.uint8)
+            kept[slot] = to_bytes(shown)
         self._shown[slot], self._exact[slot] = 0, exact
         self._kept += 1

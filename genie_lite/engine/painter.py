@@ -19,6 +19,7 @@ from genie_lite.model.autoencoder import (
     FrameHead,
     PictureHead,
 )
+from genie_lite.model.layers import to_bytes
 
 
 class Painter(nn.Module):
@@ -30,9 +31,8 @@ class Painter(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """1 16 18 32 -> uint8 1 h w 3*patch*patch."""
-        pixels = ((self.head.patches(latent) + 1) * 127.5).round().clamp(0, 255)
         # Reordered as bytes: as floats this costs 5 ms.
-        return pixels.to(torch.uint8).permute(0, 2, 3, 1)
+        return to_bytes(self.head.patches(latent)).permute(0, 2, 3, 1)
 
 
 class Painters:

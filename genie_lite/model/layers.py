@@ -90,3 +90,8 @@ def patchify(picture: Tensor, patch: int) -> Tensor:
 def to_unit(image: Tensor) -> Tensor:
     """uint8 [0, 255] -> float32 [-1, 1], any shape."""
     return image.to(torch.float32) / 127.5 - 1
+
+
+def to_bytes(image: Tensor) -> Tensor:
+    """The inverse: float [-1, 1] -> uint8 [0, 255], any shape; what lies beyond is clipped."""
+    return ((image + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
