@@ -14,7 +14,7 @@ import torch
 from tiny import shaken, tiny_model
 
 from genie_lite.actions import IDLE, Action
-from genie_lite.camera import Pose
+from genie_lite.camera import Pose, log_depth
 from genie_lite.conditions import biome
 from genie_lite.engine.album import SLOTS, TURNING
 from genie_lite.engine.dream import DreamEngine, EngineOptions
@@ -319,6 +319,19 @@ def test_a_world_begins_as_deep_as_the_examples_it_is_drawn_from(make: MakeEngin
     thumbnail = make().reset(biome("snow"), 1).thumbnail
     assert thumbnail is not None
     np.testing.assert_allclose(thumbnail[3], 0.6, atol=0.01)
+
+
+def test_what_memory_shows_bars_the_way(make: MakeEngine) -> None:
+    model, walked = shaken(tiny_model()), {}
+    asked = torch.stack([torch.from_numpy(biome("snow").to_array())] * 4)
+    three_metres = log_depth(np.full((len(asked), 72, 128), 3.0, np.float32))
+    model.first_frame.fit(torch.randn(len(asked), 16, 18, 32), torch.from_numpy(three_metres), asked)
+    for memory in (True, False):
+        engine = DreamEngine(model, replace(make()._options, memory=memory))
+        engine.reset(biome("snow"), 1)
+        moves(engine, 1.0)
+        walked[memory] = [engine.step(Action(forward=1)).pose.y for _ in range(24)][-1]
+    assert 1.5 < walked[True] < 2.6 < 4 < walked[False]
 
 
 def test_a_sketch_ends_with_the_first_frame_and_leaves_play_alone(make: MakeEngine) -> None:

@@ -54,6 +54,9 @@ change is error, and what is left lets a new hour or weather come within a secon
 LOOKED_BACK = 48
 """True frames before a rollout that have shown the ground about its start."""
 
+MET_EVERY = 4
+"""Frames: one view in so many shows what stands in the way, as the others do."""
+
 QUALITIES = ("auto", *PICTURE_SIZES)
 
 
@@ -188,6 +191,7 @@ class DreamEngine:
             lately = list(range(max(0, len(path) - LOOKED_BACK), len(path), CONTEXT_FRAMES))
             for (_, thumbnail), index in zip(past.seen(lately), lately, strict=True):
                 self._odometry.look(thumbnail, path[index, None])
+                self._odometry.meet(thumbnail[:, 3:], torch.ones_like(thumbnail[:, 3:]), path[index, None])
             self._album.remember_true(past.seen, path[:-1, None])
         self._look_around()
         return last
@@ -205,6 +209,8 @@ class DreamEngine:
                 pose = self._odometry.pose
             with watch.stage("memory"):
                 hint, shown = self._recall(pose)
+                if shown and self._index % MET_EVERY == 0:
+                    self._odometry.meet(shown.depth, shown.trust, pose)
             view = self._imagine(motion)
             with watch.stage("dynamics"):
                 dreamed = self._dream(act, motion, pose, hint)

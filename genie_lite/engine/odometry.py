@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import copy
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 
 from genie_lite.actions import JUMP_STEPS
 from genie_lite.engine.ground import SOFTLY, Seen, Trodden
+from genie_lite.engine.obstacles import REACH, Obstacles
 from genie_lite.model.motion import WALK_STEP, Motion, advance, jump_steps, motion_between
 
 STILL = 0.06
@@ -26,11 +28,18 @@ SURE_FOOTED = 10.0
 """Metres of walking after which one knows the ground below so little that it is listened to that much; on the way there
 in proportion."""
 
+ASIDE = (0.0, 0.5, -0.5, 1.0, -1.0)
+"""Radians by which a step is turned, one after the other, until nothing bars its way; it is shorter the more it is."""
+
+CLOSER = 0.05
+"""Metres that a step may end nearer to what stands there than REACH, so that one gets past."""
+
 
 class Odometry:
     """The path of one eye, from a pose (1 5 float64) on.
 
-    One that remembers knows the ground it has walked on, so that the way back leads to where it began.
+    One that remembers knows the ground it has walked on, so that the way back leads to where it began, and what stands
+    in its way.
     """
 
     def __init__(self, motion: Motion, pose: Tensor, remembers: bool) -> None:
@@ -40,6 +49,7 @@ class Odometry:
         self._jump, self._height, self._walked = 0, 0.0, 0.0
         self._seen, self._looked = Seen(), torch.full_like(pose, torch.inf)
         self._trodden = Trodden(pose[:, :3]) if remembers else None
+        self._obstacles = Obstacles() if remembers else None
 
     def follow(self, path: Tensor, actions: Tensor) -> None:
         """Takes a true path (T 5 float64) for its own. actions: what led along it since the world began, T - 1 or more
@@ -63,6 +73,11 @@ class Odometry:
             self._seen.look(thumbnail[0, 3], pose[0])
             self._looked = pose
 
+    def meet(self, log_depth: Tensor, trust: Tensor, pose: Tensor) -> None:
+        """Sees what stands in the way: log-depth and how far to trust it, 1 1 72 128 each, from a pose (1 5)."""
+        if self._obstacles:
+            self._obstacles.look(log_depth[0, 0], trust[0, 0], pose[0])
+
     def step(self, thumbnail: Tensor, action: Tensor) -> Tensor:
         """Goes on by an action (1 6) from what is seen now (1 4 72 128); returns the motion (1 5) of this step."""
         before = self.pose
@@ -72,7 +87,7 @@ class Odometry:
             walked = self._motion(action, self._past)
         lift = 0.0
         if action[:, :2].any():
-            walked, lift = self._over_ground(action, walked)
+            walked, lift = self._over_ground(action, self._past_obstacles(action, walked))
         elif walked.abs().max() < STILL:
             walked = torch.zeros_like(walked)
         lifted = float(self._lifts[self._jump])
@@ -81,10 +96,31 @@ class Odometry:
         self._past = walked * torch.tensor([1.0, 1.0, LASTING])
         return motion_between(before, self.pose).float()
 
-    def _over_ground(self, action: Tensor, walked: Tensor) -> tuple[Tensor, float]:
-        """A step (1 3) as it rises over ground that is known, and WALK_STEPs by which it is lifted beside that."""
+    def _past_obstacles(self, action: Tensor, walked: Tensor) -> Tensor:
+        """A step (1 3), or one aside of what bars its way, or none. It may always lead farther from what is near."""
+        if not self._obstacles:
+            return walked
+        here = None
+        for angle in ASIDE:
+            sin, cos = math.sin(angle), math.cos(angle)
+            forward, right, up = (walked * cos).unbind(1)
+            aside = torch.stack([forward * cos - right * sin, forward * sin + right * cos, up], 1)
+            near = self._obstacles.nearest(self._place(action, aside))
+            if near < REACH and here is None:
+                here = self._obstacles.nearest(self._place(action, walked * 0))
+            if here is None or near >= min(here, REACH - CLOSER):
+                return aside
+        return walked * 0
+
+    def _place(self, action: Tensor, walked: Tensor) -> Tensor:
+        """Where the eye is after a step (1 3), at its usual height above the ground: 3."""
         place = advance(self.pose, action, walked)[0, :3]
         place[2] -= self._height
+        return place
+
+    def _over_ground(self, action: Tensor, walked: Tensor) -> tuple[Tensor, float]:
+        """A step (1 3) as it rises over ground that is known, and WALK_STEPs by which it is lifted beside that."""
+        place = self._place(action, walked)
         self._walked += float((place - self.pose[0, :3])[:2].norm())
         lift, known = 0.0, self._trodden.above(place) if self._trodden else None
         if known is not None:
@@ -107,4 +143,5 @@ class Odometry:
         other = copy(self)
         other._seen = self._seen.branch()
         other._trodden = self._trodden.branch() if self._trodden else None
+        other._obstacles = self._obstacles.branch() if self._obstacles else None
         return other
