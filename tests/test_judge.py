@@ -72,7 +72,7 @@ def test_what_is_observed_does_not_depend_on_how_pictures_are_batched(judge: Jud
     whole = judge.observe(film)
     read = judge.read_conditions(film)
     assert whole.seen.shape[0] == 19 and read.shape == (19, CONDITIONS_DIM)
-    assert whole.key_scores.shape == (18, len(KEYS)) and judge.read_actions(film).shape == (18, len(KEYS))
+    assert whole.key_scores.shape == (18, len(KEYS)) and judge.keys(whole).shape == (18, len(KEYS))
     for first in (0, 6, 13):
         part = judge.observe(film[first : first + 6])
         np.testing.assert_allclose(part.moved, whole.moved[first : first + 5], atol=1e-5)

@@ -51,9 +51,6 @@ RESTING = 0.05
 """Share of the way to what is dreamed that a step goes while the eye rests: the view is the same, so nearly all of the
 change is error, and what is left lets a new hour or weather come within a second or two."""
 
-LOOKED_BACK = 48
-"""True frames before a rollout that have shown the ground about its start."""
-
 MET_EVERY = 4
 """Frames: one view in so many shows what stands in the way, as the others do."""
 
@@ -187,12 +184,7 @@ class DreamEngine:
         last = self._begin(recent, path[-1:], past.seen([self._index])[0][1][:, 3:])
         keys = np.array([action.to_array() for action in actions], np.float32).reshape(-1, ACTION_DIM)
         self._odometry.follow(path, torch.from_numpy(keys))
-        with torch.inference_mode():
-            lately = list(range(max(0, len(path) - LOOKED_BACK), len(path), CONTEXT_FRAMES))
-            for (_, thumbnail), index in zip(past.seen(lately), lately, strict=True):
-                self._odometry.look(thumbnail, path[index, None])
-                self._odometry.meet(thumbnail[:, 3:], torch.ones_like(thumbnail[:, 3:]), path[index, None])
-            self._album.remember_true(past.seen, path[:-1, None])
+        past.tell(self._odometry, self._album)
         self._look_around()
         return last
 

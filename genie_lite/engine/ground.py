@@ -7,8 +7,10 @@ from copy import copy
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from genie_lite.camera import EYE_HEIGHT, THUMB_HEIGHT, THUMB_WIDTH
+from genie_lite.engine.ring import Ring
 from genie_lite.model.reproject import camera_rays, metres, rotation
 
 MOST_PLACES = 8192
@@ -46,9 +48,9 @@ class Trodden:
     """Heights of the ground along the paths that were walked. It begins with the first of the places given (T 3)."""
 
     def __init__(self, floors: Tensor) -> None:
-        self._places = torch.full((MOST_PLACES, 3), torch.inf, dtype=torch.float64)
-        self._walked = torch.full((MOST_PLACES,), torch.inf, dtype=torch.float64)
-        self._count, self._length = 0, 0.0
+        # Each place, and the metres of path that led to it.
+        self._places = Ring(MOST_PLACES, 4, torch.float64)
+        self._length = 0.0
         self._keep(floors[0])
 
     def tread(self, place: Tensor) -> None:
@@ -62,35 +64,34 @@ class Trodden:
 
     def above(self, place: Tensor) -> float | None:
         """Metres by which a place is to be lifted towards what is known of its ground; None where nothing is."""
-        away = (self._places[:, :2] - place[:2]).norm(dim=1)
-        away = torch.where(self._walked <= self._length - LATELY, away, torch.inf)
+        places, walked = self._places.rows[:, :3], self._places.rows[:, 3]
+        away = (places[:, :2] - place[:2]).norm(dim=1)
+        away = torch.where(walked <= self._length - LATELY, away, torch.inf)
         nearest = away.min()
         if nearest >= NEAR:
             return None
         # Between two places of one path it is what lies between their heights.
         weight = torch.exp((nearest / SPACING) ** 2 - (away / SPACING) ** 2)
-        known = (weight * torch.where(weight > 0, self._places[:, 2], 0.0)).sum() / weight.sum()
+        known = (weight * torch.where(weight > 0, places[:, 2], 0.0)).sum() / weight.sum()
         share = 1 - (nearest / NEAR) ** 2
         return float((share * (known - place[2])).clamp(-SOFTLY, SOFTLY))
 
     def branch(self) -> Trodden:
         """The same places, kept apart from now on."""
         other = copy(self)
-        other._places, other._walked = self._places.clone(), self._walked.clone()
+        other._places = self._places.branch()
         return other
 
     def _keep(self, place: Tensor) -> None:
-        slot = self._count % MOST_PLACES
-        self._places[slot], self._walked[slot] = place, self._length
-        self._count, self._last = self._count + 1, place
+        self._places.add(F.pad(place, (0, 1), value=self._length)[None])
+        self._last = place
 
 
 class Seen:
     """Points of the ground as the last views showed it, which tell how it lies where they are close together."""
 
     def __init__(self) -> None:
-        self._points = torch.full((MOST_SEEN, 3), torch.inf, dtype=torch.float64)
-        self._count = 0
+        self._points = Ring(MOST_SEEN, 3, torch.float64)
         rays = camera_rays(torch.device("cpu")).reshape(3, THUMB_HEIGHT, THUMB_WIDTH)
         self._rays = rays[:, _ROWS, _COLUMNS].flatten(1)
 
@@ -100,13 +101,12 @@ class Seen:
         points = (rotation(pose.float()) @ (self._rays * depth)).T.double() + pose[:3]
         points = points[depth < FARTHEST]
         points[:, 2] += EYE_HEIGHT
-        self._points[(self._count + torch.arange(len(points))) % MOST_SEEN] = points
-        self._count += len(points)
+        self._points.add(points)
 
     def lie(self, place: Tensor) -> tuple[float, Tensor, float]:
         """How the ground lies about a place: metres that it is higher than this, its slope to the east and north (2),
         and how sure that is, in [0, 1]: a plane through the points around, by least squares."""
-        points = self._points - place
+        points = self._points.rows - place
         away = points[:, :2].norm(dim=1)
         near = (away < 2 * AROUND) & (points[:, 2].abs() < STEEP * away + 0.8)
         if int(near.sum()) < LEAST_SEEN:
@@ -121,5 +121,5 @@ class Seen:
     def branch(self) -> Seen:
         """The same points, kept apart from now on."""
         other = copy(self)
-        other._points = self._points.clone()
+        other._points = self._points.branch()
         return other

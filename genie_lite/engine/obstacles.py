@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from genie_lite.camera import EYE_HEIGHT, THUMB_HEIGHT, THUMB_WIDTH
+from genie_lite.engine.ring import Ring
 from genie_lite.model.reproject import camera_rays, metres, pixel_at, project, rotation
 
 MOST_POINTS, NEAREST, FARTHEST = 8192, 1.0, 6.0
@@ -44,8 +45,7 @@ class Obstacles:
     """Points of things that stand, the oldest of which are forgotten."""
 
     def __init__(self) -> None:
-        self._points = torch.full((MOST_POINTS, 3), torch.inf)
-        self._count = 0
+        self._points = Ring(MOST_POINTS, 3, torch.float32)
         self._rays = camera_rays(torch.device("cpu")).reshape(3, THUMB_HEIGHT, THUMB_WIDTH)
 
     def look(self, log_depth: Tensor, trust: Tensor, pose: Tensor) -> None:
@@ -61,13 +61,11 @@ class Obstacles:
         upright = steep[1:] & steep[:-1]
         whole = (depth[:, 1:] / depth[:, :-1]).log().abs() < SAME
         stands = upright[:, 1:] & (whole & ((depth > NEAREST) & (depth < FARTHEST) & sure)[:, 1:])[1:-1]
-        new = points[:, 1:-1, 1:][:, _EACH, _EACH][:, stands[_EACH, _EACH]].T + here
-        self._points[(self._count + torch.arange(len(new))) % MOST_POINTS] = new
-        self._count += len(new)
+        self._points.add(points[:, 1:-1, 1:][:, _EACH, _EACH][:, stands[_EACH, _EACH]].T + here)
 
     def nearest(self, place: Tensor) -> float:
         """How near to a place something stands, in metres; REACH if it stands no nearer."""
-        x, y, up = (self._points - place.float()).unbind(1)
+        x, y, up = (self._points.rows - place.float()).unbind(1)
         away = (x * x + y * y)[(up > LOW - EYE_HEIGHT) & (up < 0)]
         away = away[away < REACH * REACH]
         return REACH if len(away) < LEAST else float(away.kthvalue(LEAST).values.sqrt())
@@ -75,12 +73,12 @@ class Obstacles:
     def branch(self) -> Obstacles:
         """The same points, kept apart from now on."""
         other = copy(self)
-        other._points = self._points.clone()
+        other._points = self._points.branch()
         return other
 
     def _let_go(self, depth: Tensor, turn: Tensor, here: Tensor) -> None:
         """Forgets the points behind which something is seen; depth: metres, 9216, 0 where it is not known."""
-        ahead = (self._points - here) @ turn
+        ahead = (self._points.rows - here) @ turn
         x, y, inside = project(ahead.T[None])
         gone = inside[0] & (depth[pixel_at(x[0], y[0])] > GONE * ahead[:, 2])
-        self._points[gone] = torch.inf
+        self._points.rows[gone] = torch.inf

@@ -1,4 +1,4 @@
-"""A true past: frames that were seen, and from where, as memory would have kept them."""
+"""A true past: frames that were seen, and from where, as a dream would know of them had it dreamed them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genie_lite.engine.album import Album
+from genie_lite.engine.odometry import Odometry
 from genie_lite.model.layers import to_unit
 from genie_lite.model.memory import with_depth
 from genie_lite.model.stereo import set_right
 
 APART = (-40, -20, -9, -3, 3, 9, 20, 40)
 """Which frames around one tell its depth: so many later."""
+
+LOOKED_BACK, LOOKED_EVERY = 48, 4
+"""The last frames, and one in how many of them, that show the ground and what stands on it."""
 
 
 class Past:
@@ -37,6 +42,15 @@ class Past:
         return [
             (latent[None], self._deepened(latent[None], index)) for latent, index in zip(latents, indices, strict=True)
         ]
+
+    @torch.inference_mode()
+    def tell(self, odometry: Odometry, album: Album) -> None:
+        """Shows what lies and stands about the path's end, and has the album keep what play would have stored."""
+        lately = list(range(max(0, len(self._path) - LOOKED_BACK), len(self._path), LOOKED_EVERY))
+        for (_, thumbnail), index in zip(self.seen(lately), lately, strict=True):
+            odometry.look(thumbnail, self._path[index, None])
+            odometry.meet(thumbnail[:, 3:], torch.ones_like(thumbnail[:, 3:]), self._path[index, None])
+        album.remember_true(self.seen, self._path[:-1, None])
 
     def _deepened(self, latent: Tensor, index: int) -> Tensor:
         thumbnail = self._thumbnail(latent, self._path[index, None])

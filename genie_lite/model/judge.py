@@ -194,10 +194,6 @@ class Judge:
         """Which keys lead from each picture to the next: (T - 1, 10) in the order of KEYS."""
         return observed.key_scores > self.net.thresholds.numpy()
 
-    def read_actions(self, frames: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """The same for consecutive pictures, uint8 (T, 144, 256, 3)."""
-        return self.keys(self.observe(frames))
-
     @torch.inference_mode()
     def read_conditions(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What each picture shows, (T, 18) in the order of CONDITION_NAMES."""

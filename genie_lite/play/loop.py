@@ -89,11 +89,6 @@ class PlayLoop:
         self._message, self._message_ticks = note or "F1  keys", MESSAGE_TICKS * (2 if note else 1)
         self._screenshots = 0
 
-    @property
-    def present_ms(self) -> list[float]:
-        """Milliseconds that drawing and flipping took, frame by frame."""
-        return self.times.values("present")
-
     def run(self) -> None:
         """Begins the session and plays until the player leaves; Ctrl-C leaves too."""
         try:

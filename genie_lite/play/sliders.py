@@ -10,7 +10,6 @@ from genie_lite.conditions import BIOMES, Conditions
 from genie_lite.play.draft import SETTINGS
 from genie_lite.play.panels import ACCENT, DIM, INK, Panels, glass
 
-TRACK = (255, 255, 255, 60)
 NAME_WIDTH, VALUE_WIDTH = 92, 46
 GAP_AFTER = BIOMES[-1]
 """Below the biomes there is a gap."""
