@@ -6,9 +6,10 @@ import pytest
 import torch
 from tiny import tiny_model
 from torch import Tensor
+from torch.nn import functional as F
 
 from genie_lite.engine.album import FADE, FAITHFUL, GUESSED, Album
-from genie_lite.model.imagination import Imagination, ImaginedView
+from genie_lite.model.imagination import AROUND, Imagination, ImaginedView
 from genie_lite.model.recall import Recall, Rendered
 from genie_lite.model.reproject import metres
 
@@ -27,6 +28,8 @@ def imagined(value: float) -> ImaginedView:
 
 def album(remembers: bool, exact: bool = False) -> Album:
     model = tiny_model()
+    coarse = torch.rand(64, 3, 9, 16, generator=torch.Generator().manual_seed(0)) * 1.6 - 0.8
+    model.autoencoder.start_from_pca(F.interpolate(coarse, size=(144, 256), mode="bilinear"))
     imagination = Imagination(model.first_frame, model.dynamics.shown)
 
     def thumbnail(latent: Tensor, pose: Tensor) -> Tensor:
@@ -47,8 +50,12 @@ def remember(kept: Album, value: float) -> None:
 
 def shown(kept: Album, age: int) -> Rendered | None:
     """What it shows once a view has come in."""
+    return shown_from(kept, HERE, age)
+
+
+def shown_from(kept: Album, pose: Tensor, age: int = OLD) -> Rendered | None:
     for _ in range(FADE):
-        view, _ = kept.rendered(HERE, age)
+        view, _ = kept.rendered(pose, age)
     return view
 
 
@@ -118,6 +125,23 @@ def test_it_tells_how_much_of_a_view_is_what_the_dream_began_with() -> None:
     aside[0, 3] = 0.5
     here, partly, away = (kept.rendered(pose, OLD)[1] for pose in (HERE, aside, behind))
     assert here > 0.9 and 0.3 < partly < 0.8 and away == 0
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_what_is_imagined_aside_goes_on_from_what_is_seen_here(forgets: bool) -> None:
+    kept, aside, seen_now = album(True), HERE.clone(), torch.cat([torch.zeros(1, 3, 72, 128), FLAT], 1)
+    kept.remember(torch.linspace(-1, 1, 16).reshape(1, 16, 1, 1).expand(1, 16, 18, 32), seen_now, HERE, 0, 0)
+    aside[0, 3] = AROUND[0]
+    first, _ = kept.rendered(aside, OLD)
+    if forgets:
+        kept.memory.forget()
+    kept.look_around(seen_now, HERE, torch.zeros(1, 18))
+    kept.memory.worth[0, 0] = 0
+    view = shown_from(kept, aside)
+    assert first and view
+    off = (first.colours - view.colours).abs()
+    assert (float(off[..., :60].mean()) < 0.02) != forgets, "the left of it is the right of the first view"
+    assert off[..., 128:].mean() > 0.05, "the rest is imagined"
 
 
 def test_a_view_comes_in_bit_by_bit() -> None:

@@ -1,4 +1,4 @@
-"""What coherence is measured with: metrics, a dream that follows a true past, and the whole command."""
+"""What coherence is measured with: a dream that follows a true past, rollouts and revisits, and the whole command."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pictures import country
 from tiny import with_examples
 
 from genie_lite.actions import IDLE, Action
 from genie_lite.bench.coherence import Options, main
 from genie_lite.bench.control import accuracy, opposite_keys, read_back
-from genie_lite.bench.distortions import blurred
 from genie_lite.bench.drift import conditions_agree, drift, sharpness_ratio
 from genie_lite.bench.frechet import FEWEST, between, frechet
 from genie_lite.bench.heldout import Truth, record
-from genie_lite.bench.metrics import BEST_PSNR, flow, psnr, sharpness, shift, ssim
+from genie_lite.bench.metrics import BEST_PSNR
 from genie_lite.bench.plan import QUICK, Plan
 from genie_lite.bench.pool import Job, measure_worlds
 from genie_lite.bench.report import MEASURED
-from genie_lite.bench.revisits import backwards, idle, mirror_walk, mirrored_out, returns
+from genie_lite.bench.revisits import backwards, idle, mirror_walk, mirrored_out, returns, turning
 from genie_lite.bench.rollouts import Curve, half_life, instants, next_frames, score_by_second, walk
 from genie_lite.bench.sheets import minute
 from genie_lite.bench.subject import Dream
@@ -76,48 +76,6 @@ def random_judge() -> Judge:
 def engine(checkpoint: Path, memory: bool = True) -> DreamEngine:
     options = EngineOptions(checkpoint, quality="144p", memory=memory, runtime="eager", dtype="fp32", threads=1)
     return DreamEngine.load(options)
-
-
-def country(seed: int = 0, height: int = 144, width: int = 256) -> NDArray[np.uint8]:
-    """Blocks of random colours."""
-    rng = np.random.default_rng(seed)
-    blocks = rng.integers(0, 256, (height // 8, width // 8, 3), np.uint8)
-    return blocks.repeat(8, 0).repeat(8, 1)
-
-
-def noisy(picture: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
-    noise = np.random.default_rng(1).normal(0, sigma, picture.shape)
-    return np.clip(picture + noise, 0, 255).round().astype(np.uint8)
-
-
-def test_psnr_of_a_known_error() -> None:
-    grey = np.full((144, 256, 3), 100, np.uint8)
-    assert psnr(grey, grey) == BEST_PSNR
-    assert psnr(grey, grey + 10) == pytest.approx(20 * math.log10(255 / 10))
-    assert psnr(grey + 10, grey) == psnr(grey, grey + 10)
-    assert psnr(grey, noisy(grey, 8.0)) == pytest.approx(20 * math.log10(255 / 8), abs=0.1)
-
-
-def test_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
-    picture = country()
-    values = [ssim(picture, noisy(picture, sigma)) for sigma in (5, 20, 60)]
-    assert ssim(picture, picture) == pytest.approx(1.0)
-    assert 1 > values[0] > values[1] > values[2] > 0
-
-
-def test_a_blurred_picture_is_less_sharp() -> None:
-    picture = country()
-    assert sharpness(np.full_like(picture, 7)) == 0
-    assert sharpness(picture) > 1.3 * sharpness(blurred(picture, 4))
-
-
-@pytest.mark.parametrize(("right", "down"), [(8, 0), (-8, 0), (0, 5), (0, -5), (-3, 4), (0, 0)])
-def test_shift_finds_which_way_a_picture_moved(right: int, down: int) -> None:
-    large = country(3, 176, 288)
-    before = large[16:160, 16:272]
-    after = large[16 - down : 160 - down, 16 - right : 272 - right]
-    assert shift(before, noisy(after, 10)) == (right, down)
-    assert flow(np.stack([before, after, before])) == (0, 0)
 
 
 def past(frames: int, step: float = 0.4) -> tuple[NDArray[np.uint8], NDArray[np.float64], list[Action]]:
@@ -191,6 +149,10 @@ class Oracle:
         assert np.array_equal(image, frames[-1])
         return Frame(image, at, info["pose"], conditions)
 
+    def reset(self, start: Conditions, seed: int) -> Frame:
+        image, info = self.world.reset(seed=seed, options={"conditions": start})
+        return Frame(image, 0, info["pose"], start)
+
     def step(self, action: Action) -> Frame:
         image, *_, info = self.world.step(action.to_array())
         return Frame(image, 0, info["pose"], info["conditions"])
@@ -226,12 +188,14 @@ def test_in_the_landscape_every_key_of_the_simulator_is_found_right() -> None:
     found = opposite_keys(dream, world, truth, plan, untold)
     back = returns(dream, judge, truth, 0, plan, untold)
     mirror = mirror_walk(dream, world, judge, truth, plan, untold)
+    turn = turning(dream, world, truth, untold)
     world.close()
     assert found == {"turn": [True] * 2, "look": [True] * 2, "strafe": [True] * 2, "forward": [True] * 2}
     assert accuracy(found) == (1.0, {"turn": 1.0, "look": 1.0, "strafe": 1.0, "forward": 1.0})
     # Clouds drift meanwhile; on the way nothing bars the path, so that the trip ends where it began.
     assert back["full_turn_psnr"] > 25 and back["there_and_back_psnr_5s"] > 25
     assert mirror["mirror_psnr"] == mirror["mirror_psnr_truth"] > 25
+    assert turn["turning_psnr"] == turn["turning_psnr_truth"] > 25
 
 
 def test_a_mirror_walk_ends_where_it_began_and_meets_every_pose_of_the_way_out() -> None:
@@ -359,7 +323,7 @@ def test_the_whole_command_ends_in_one_line_of_json(
     measured = (
         "autoencoder_psnr", "next_frame_psnr", "psnr_1s", "idle_psnr_60s", "sharpness_ratio_60s", "mirror_psnr",
         "conditions_accuracy_60s", "conditions_accuracy_60s_truth", "full_turn_psnr", "distance_1s",
-        "ssim_1s_no_memory", "psnr_1s_repeated",
+        "ssim_1s_no_memory", "psnr_1s_repeated", "turning_psnr",
         "next_frame_psnr_no_memory", "drift_conditions", "unrelated_distance", "elsewhere_distance",
         "psnr_1s_elsewhere",
     )  # fmt: skip

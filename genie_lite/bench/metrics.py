@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from genie_lite.camera import TAN_X, TAN_Y
 from genie_lite.session.signals import shift as drawn_shift
 
 Picture = NDArray[np.uint8]
@@ -59,6 +61,20 @@ def shift(before: Picture, after: Picture) -> tuple[float, float]:
     By phase correlation, as the coherence meter does it.
     """
     return drawn_shift(luma(before), luma(after))
+
+
+def turned(picture: Picture, angle: float) -> tuple[Picture, NDArray[np.bool_]]:
+    """What a level eye that saw the picture sees of it once it has turned to the right by so many radians, and which
+    pixels (H, W) it sees: whatever is far or near, for it is still in the same place."""
+    height, width = picture.shape[:2]
+    x = ((torch.arange(width) + 0.5) / width * 2 - 1) * TAN_X
+    y = ((torch.arange(height) + 0.5) / height * 2 - 1) * TAN_Y
+    ahead = math.cos(angle) - x * math.sin(angle)
+    across = (x * math.cos(angle) + math.sin(angle)) / ahead / TAN_X
+    where = torch.stack([across.expand(height, width), y[:, None] / ahead / TAN_Y], 2)
+    planes = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
+    found = F.grid_sample(planes, where[None], padding_mode="border", align_corners=False)[0].permute(1, 2, 0)
+    return found.round().to(torch.uint8).numpy(), ((where.abs() < 1).all(2) & (ahead > 0)).numpy()
 
 
 def flow(pictures: NDArray[np.uint8]) -> tuple[float, float]:

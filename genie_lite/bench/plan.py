@@ -50,7 +50,7 @@ class Plan:
 
     def frames(self, number: int) -> int:
         """About how many frames are drawn for world `number`, true ones as a quarter: for progress bars."""
-        dreamed = self.horizon + self.horizon_no_memory + 2 * self.next_frames + 2 * self.mirror + 96
+        dreamed = self.horizon + self.horizon_no_memory + 2 * self.next_frames + 2 * self.mirror + 2 * 96
         dreamed += sum(seconds * STEPS_PER_SECOND for seconds, worlds in self.trips if number < worlds)
         dreamed += (number < self.idle_worlds) * self.minute + (number < self.keys_worlds) * 8 * self.key_steps
         return dreamed + 2 * (self.history + self.horizon) // 4

@@ -1,4 +1,5 @@
-"""Does a place look the same when one comes back? Full turn, there and back, mirror walk, and standing still."""
+"""Does a place look the same when one comes back, or looks aside? Full turn, there and back, mirror walk, and standing
+still."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genie_lite.actions import IDLE, LOOK_RATE, STEPS_PER_SECOND, Action
+from genie_lite.actions import IDLE, LOOK_RATE, STEPS_PER_SECOND, TURN_RATE, Action
 from genie_lite.bench.heldout import Truth, branch
-from genie_lite.bench.metrics import psnr, shift
+from genie_lite.bench.metrics import psnr, shift, turned
 from genie_lite.bench.plan import Plan, Tick
 from genie_lite.bench.subject import Dream
 from genie_lite.camera import Pose
@@ -22,6 +23,9 @@ Found = dict[str, float]
 
 STRIDE = 12
 """Frames that a mirror walk moves before it turns, and turns before it moves."""
+
+HALF_TURNED = 12
+"""Frames of a turn between which half of the view stays in view: 45 degrees."""
 
 
 def returns(dream: Dream, judge: Judge, truth: Truth, number: int, plan: Plan, tick: Tick) -> Found:
@@ -42,6 +46,20 @@ def there_and_back(seconds: int) -> list[Action]:
     turn = [Action(turn=1.0)] * (FULL_TURN // 2)
     walk = [Action(forward=1.0)] * max(0, seconds * STEPS_PER_SECOND // 2 - len(turn))
     return [*walk, *turn, *walk, *turn]
+
+
+def turning(dream: Dream, world: Any, truth: Truth, tick: Tick) -> Found:
+    """A full turn in a new world, begun from conditions alone as in play: what is in view against what HALF_TURNED
+    frames ago was seen of the same. The simulator's own turn says what drifting clouds leave of it."""
+    actions = [Action(turn=1.0)] * FULL_TURN
+    film = [dream.engine.reset(truth.start, truth.seed).image, *(dream.engine.step(each).image for each in actions)]
+    tick(FULL_TURN)
+    films = {dream.suffix: np.stack(film), "_truth": branch(world, truth, 0, actions)}
+    angle, found = HALF_TURNED * TURN_RATE / STEPS_PER_SECOND, {}
+    for suffix, shown in films.items():
+        pairs = [(*turned(before, angle), now) for before, now in zip(shown, shown[HALF_TURNED:], strict=False)]
+        found[f"turning_psnr{suffix}"] = float(np.mean([psnr(old[seen], now[seen]) for old, seen, now in pairs]))
+    return found
 
 
 def mirror_walk(dream: Dream, world: Any, judge: Judge, truth: Truth, plan: Plan, tick: Tick) -> Found:

@@ -15,7 +15,7 @@ from genie_lite.bench.drift import conditions_agree, drift, sharpness_ratio
 from genie_lite.bench.frechet import CLIP_LENGTHS, HOP
 from genie_lite.bench.heldout import Truth, record
 from genie_lite.bench.plan import Plan, Tick
-from genie_lite.bench.revisits import idle, mirror_walk, returns
+from genie_lite.bench.revisits import idle, mirror_walk, returns, turning
 from genie_lite.bench.rollouts import (
     HORIZONS,
     Curve,
@@ -181,6 +181,7 @@ def _visits(found: Found, truth: Truth, plan: Plan, tools: Instruments, tick: Ti
     """Revisits, keys, and a minute of nothing, with memory."""
     judge, on, number = tools.judge, tools.dreams[0], found.number
     found.numbers |= returns(on, judge, truth, number, plan, tick)
+    found.numbers |= turning(on, tools.world, truth, tick)
     found.numbers |= mirror_walk(on, tools.world, judge, truth, plan, tick)
     if number < plan.keys_worlds:
         found.keys = opposite_keys(on, tools.world, truth, plan, tick)

@@ -22,6 +22,9 @@ SLOTS = 256
 MOVED, TURNED = 1.0, 0.25
 """Metres and radians from which on a view is another one than the last that was kept."""
 
+HERE = 1.0
+"""Metres up to which two views are from the same place, where nothing that one shows is hidden in the other."""
+
 IMAGINED_WORTH = 0.75
 """What an imagined view is worth beside a first one (see memory.DREAMED): where one has been, it must not win."""
 
@@ -102,7 +105,7 @@ class Album:
             self.memory, thumbnail, pose, conditions, lambda number: seeded_noise(self._seed, AROUND + number)
         )
         for view in views:
-            self.keep_imagined(view)
+            self.keep_imagined(self._fitted(view))
 
     @torch.inference_mode()
     def imagine(
@@ -112,7 +115,8 @@ class Album:
         if index < self._settled_from and not self._imagination.drawing:
             return None
         noise = seeded_noise(self._seed, IMAGINED + index)
-        return self._imagination.step(self.memory, thumbnail, pose, motion, conditions, noise)
+        view = self._imagination.step(self.memory, thumbnail, pose, motion, conditions, noise)
+        return self._fitted(view) if view else None
 
     def keep_imagined(self, view: ImaginedView | None) -> None:
         """Stores a view that `imagine` has finished."""
@@ -146,11 +150,28 @@ class Album:
         chosen, certainty = chosen[certainty > 0], certainty[certainty > 0]
         if not len(chosen):
             return None, 0.0
+        shown = self._show(chosen, target, certainty)
+        return shown, shown.part_of(self.memory.worth[0, chosen] == 1)
+
+    def _show(self, chosen: Tensor, target: Tensor, certainty: Tensor | None = None) -> Rendered:
+        """What the views in these slots (N), trusted so far (N), show of the target pose (1 5)."""
         pictures = self.memory.lit(to_unit(self._pictures[chosen]), chosen)
         skies = self.memory.lit(to_unit(self._skies[chosen]), chosen, skies=True)
         depth, poses, exact = self.memory.views[0, chosen, 3:], self.memory.poses[0, chosen], self._exact[chosen]
-        shown = self._recall.rendered(pictures, skies, depth, poses, target.expand_as(poses), certainty, exact)
-        return shown, shown.part_of(self.memory.worth[0, chosen] == 1)
+        return self._recall.rendered(pictures, skies, depth, poses, target.expand_as(poses), certainty, exact)
+
+    def _fitted(self, view: ImaginedView) -> ImaginedView:
+        """An imagined view under what crisp ones from the same place show of it, so that whoever turns there sees each
+        thing once and for good."""
+        latent, depth, pose = view
+        target, chosen = pose.float(), torch.cat(self.memory.best(pose.float()))[: self._slots]
+        near = (self.memory.poses[0, chosen, :3] - target[:, :3]).norm(dim=1) < HERE
+        chosen = chosen[near & (self.memory.worth[0, chosen] > DREAMED)]
+        if not (self._remembers and len(chosen)):
+            return view
+        shown = self._show(chosen, target)
+        latent = self._recall.laid_over(latent, shown.colours, shown.within())
+        return latent, torch.where(shown.known > 0, shown.depth, depth), pose
 
     def _certainty(self, chosen: Tensor, age: int) -> Tensor:
         """How far the views in these slots (N) are to be trusted now that they are shown: N in [0, 1]."""

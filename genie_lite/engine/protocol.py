@@ -24,7 +24,7 @@ SEEN_EVERY = 6
 """Frames whose index is a multiple of this tell what conditions they show, where the engine can read them."""
 
 
-ENGINE = 10
+ENGINE = 11
 """Counts up whenever the same weights come to dream something else, so that what was fitted to dreams, as the coherence
 meter is, is not believed of others."""
 

@@ -49,6 +49,9 @@ picture, and where it is known."""
 RATHER = 0.5
 """How much less the first view must be trusted than another for the other to be shown."""
 
+SOFT = 9
+"""Pixels of a thumbnail around one that must all be shown for it to be taken wholly, so that edges are soft."""
+
 SPLINTER = 0.05
 """Trust below which a pixel is no company for others."""
 
@@ -71,6 +74,11 @@ class Rendered:
     def coarse(self) -> Tensor:
         """The older views' half of a hint (see memory.py): 1 4 72 128."""
         return torch.cat([F.avg_pool2d(self.colours, 2) * self.known, self.known], 1)
+
+    def within(self) -> Tensor:
+        """Which pixels are shown, less and less towards the edge of what is: 1 1 72 128."""
+        around = F.avg_pool2d(self.known, SOFT, 1, SOFT // 2, count_include_pad=False)
+        return self.known * (2 * around - 1).clamp_min(0)
 
     def part_of(self, views: Tensor) -> float:
         """How much of the whole picture those of the views (bool, N) show, as far as it is trusted, in [0, 1]."""
@@ -114,8 +122,12 @@ class Recall:
     @torch.no_grad()
     def over(self, latent: Tensor, shown: Rendered, age: int) -> Tensor:
         """A dreamed latent (1 16 18 32) under what memory shows of its view; age: frames since the dream began."""
-        strength = STRENGTH * min(1.0, age / YOUNG) * F.interpolate(shown.trust, scale_factor=2.0)
-        change = strength * (shown.colours - self.picture(latent))
+        return self.laid_over(latent, shown.colours, STRENGTH * min(1.0, age / YOUNG) * shown.trust)
+
+    @torch.no_grad()
+    def laid_over(self, latent: Tensor, picture: Tensor, share: Tensor) -> Tensor:
+        """A latent (1 16 18 32) that goes a share (1 1 72 128) of its way to a picture (1 3 144 256)."""
+        change = F.interpolate(share, scale_factor=2.0) * (picture - self.picture(latent))
         latent = latent + F.conv2d(patchify(change, PATCH), self._to_latent.weight)
         return latent.clamp(-LATENT_BOUND, LATENT_BOUND)
 
