@@ -48,7 +48,7 @@ def test_shift_finds_which_way_a_picture_moved(right: int, down: int) -> None:
 
 
 def test_a_turned_picture_shows_what_it_saw_of_where_one_looks_now() -> None:
-    half = 2 * math.atan(TAN_X) / 2
+    half = math.atan(TAN_X)
     ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(144, 0).repeat(3, 2)
     same, everything = turned(ramp, 0.0)
     assert np.array_equal(same, ramp) and everything.all()
