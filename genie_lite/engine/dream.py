@@ -82,11 +82,13 @@ class DreamEngine:
             raise UsageError(f"--guidance {options.guidance:g} is not between 0 and {MOST_GUIDANCE:g}")
         self._model, self._options = model, options
         self._threads = options.threads or available_cores()
-        torch.set_num_threads(self._threads)
         self._runtime, self._dtype = pick_runtime(options.runtime), pick_dtype(options.dtype)
-        if self._runtime == "openvino":
-            # Idle threads of PyTorch spin, and would take the cores from OpenVINO's (3 ms a frame on two cores).
-            torch.set_num_threads(1)
+        # What is imagined beside a step takes one thread. PyTorch gives threads that begin later what was set last.
+        self._beside = ThreadPoolExecutor(1)
+        self._beside.submit(torch.set_num_threads, 1).result()
+        # Idle threads of PyTorch spin, and would take the cores from OpenVINO's (3 ms a frame on two cores).
+        self._own_threads = 1 if self._runtime == "openvino" else self._threads
+        torch.set_num_threads(self._own_threads)
         self._quality = "720p" if options.quality == "auto" else options.quality
         self._chosen, self._warm = options.quality != "auto", False
         self._painters = Painters(model.autoencoder, self._compile)
@@ -94,7 +96,6 @@ class DreamEngine:
         context, hint = latent.repeat(1, CONTEXT_FRAMES, 1, 1), empty_hint(1, latent.device)
         self._dynamics = self._compile(model.dynamics, latent, context, hint, vector)
         self._thumbnail = self._compile(model.autoencoder.thumbnail, latent, torch.zeros(1, 1))
-        self._beside = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
         self._seed = self._index = 0
         self._conditions: Conditions | None = None
         self._context: Tensor
@@ -148,6 +149,7 @@ class DreamEngine:
 
     def reset(self, start: Start, seed: int) -> Frame:
         """Begins an episode. Raises ImageError for a start frame that is not an RGB picture."""
+        torch.set_num_threads(self._own_threads)  # The thread that dreams need not be the one that loaded.
         self._seed, self._index, depth = seed, 0, None
         self._shown = self._model.first_frame.unshown()
         if isinstance(start, Conditions):
@@ -225,6 +227,7 @@ class DreamEngine:
 
     def sketch(self, start: Start, seed: int) -> Iterator[NDArray[np.uint8]]:
         """The first frame after every denoising step at 256x144, and at last as `reset` would draw it."""
+        torch.set_num_threads(self._own_threads)
         if isinstance(start, Conditions):
             for latent, _ in self._first_drawing(start, seed, self._model.first_frame.unshown()):
                 yield self._painters.paint(latent, "144p")
@@ -284,8 +287,6 @@ class DreamEngine:
 
     def _encode(self, frames: NDArray[np.uint8]) -> Tensor:
         """Frames, uint8 (N, 144, 256, 3), as latents N 16 18 32."""
-        # The encoder alone: the heads may run in bfloat16.
-        self._model.autoencoder.encoder.float()
         with torch.inference_mode():
             return self._model.autoencoder.encode(to_unit(torch.from_numpy(frames).permute(0, 3, 1, 2)))
 
