@@ -211,6 +211,15 @@ def test_a_picture_shows_what_the_model_reads_off_it_and_words_change_that(windo
     assert event.step == 0 and event.change(look.conditions) == parse("night falls", look.conditions).conditions
 
 
+def test_a_picture_is_entered_before_the_model_has_looked_at_it() -> None:
+    snow = biome("snow", hour=23.0, fog=0.4)
+    assert not Draft("", picture_of(HOUSE)).choice(5).script, "nothing was asked for"
+    draft = Draft("let it rain", picture_of(HOUSE))
+    draft.move("fog", 0.8)
+    (event,) = draft.choice(5).script
+    assert event.change(snow) == replace(parse("let it rain", snow).conditions, fog=0.8)
+
+
 def test_a_strange_picture_is_said_to_be_so_and_still_enters(window: Window) -> None:
     red = np.zeros((144, 256, 3), np.uint8)
     red[..., 0] = 255

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,21 +63,12 @@ class Draft:
         """What the words are taken to mean, None if nothing in them is understood."""
         now = self._shown()
         if self._read[:2] != (self.text, now):
-            try:
-                reading = parse(self.text, now) if self.text.strip() else None
-            except PromptError:
-                reading = None
-            self._read = self.text, now, reading
+            self._read = self.text, now, _read(self.text, now)
         return self._read[2]
 
     def conditions(self) -> Conditions:
         """What the world will be like."""
-        reading = self.reading()
-        said = reading.conditions if reading else self._shown() or _PLAIN
-        moved = {name: value for name, value in self.moved.items() if name not in BIOMES}
-        said = replace(said, **moved)
-        weights = [self.moved.get(name, weight) for name, weight in zip(BIOMES, said.biomes, strict=True)]
-        return said.with_biomes(weights) if sum(weights) > 0 else said
+        return _made(self.reading(), self._shown(), self.moved)
 
     def move(self, name: str, value: float) -> None:
         """Sets one condition by hand. The other biomes share what one of them leaves."""
@@ -99,14 +91,31 @@ class Draft:
 
     def choice(self, seed: int) -> Choice:
         """The world as it is entered. A picture goes over to what was asked for in the first seconds."""
-        conditions, prompt = self.conditions(), self.text.strip() or None
+        text, moved = self.text.strip(), dict(self.moved)
         if self.picture is None:
-            return Choice(conditions, seed, prompt, self.reading())
-        changed = conditions != self._shown()
-        script = (Event(0, lambda now: conditions, prompt or ""),) if changed else ()
+            return Choice(self.conditions(), seed, text or None, self.reading())
+        # It is entered even before the model has looked at it, so what is asked for is laid over what it will show.
+        asked = Event(0, lambda now: _made(_read(text, now), now, moved), text)
+        script = (asked,) if self.reading() or moved else ()
         note = self.picture.look.verdict() if self.picture.look else ""
-        return Choice(self.picture.framed, seed, prompt, self.reading(), script, note)
+        return Choice(self.picture.framed, seed, text or None, self.reading(), script, note)
 
     def _shown(self) -> Conditions | None:
         """What the picture shows."""
         return self.picture.look.conditions if self.picture and self.picture.look else None
+
+
+def _read(text: str, now: Conditions | None) -> Reading | None:
+    """What words are taken to mean in a world that is like that already, None if nothing in them is understood."""
+    try:
+        return parse(text, now) if text.strip() else None
+    except PromptError:
+        return None
+
+
+def _made(reading: Reading | None, shown: Conditions | None, moved: Mapping[str, float]) -> Conditions:
+    """What was read, or else what is shown, with what was moved by hand."""
+    said = reading.conditions if reading else shown or _PLAIN
+    said = replace(said, **{name: value for name, value in moved.items() if name not in BIOMES})
+    weights = [moved.get(name, weight) for name, weight in zip(BIOMES, said.biomes, strict=True)]
+    return said.with_biomes(weights) if sum(weights) > 0 else said
