@@ -116,6 +116,15 @@ def test_a_screenshot_is_the_picture_without_the_display(player: Player) -> None
     np.testing.assert_array_equal(shown, expected.step(IDLE).image)
 
 
+def test_a_screenshot_leaves_earlier_ones_alone(player: Player) -> None:
+    player.out.mkdir(exist_ok=True)
+    (player.out / "screenshot-001.png").write_bytes(b"earlier")
+    player.press(pygame.K_F12)
+    player.tick()
+    assert (player.out / "screenshot-001.png").read_bytes() == b"earlier"
+    assert (player.out / "screenshot-002.png").stat().st_size > 100
+
+
 def test_a_screenshot_that_cannot_be_written_does_not_end_the_session(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     player = Player(tmp_path / "file" / "out", Recorded(), cap=60.0)
@@ -217,17 +226,18 @@ def test_a_pilot_takes_the_place_of_the_keys(tmp_path: Path) -> None:
     assert session.engine.actions == [Action(strafe=1)]
 
 
+class Joystick:
+    def __init__(self, index: int) -> None:
+        pass
+
+    def get_instance_id(self) -> int:
+        return 7
+
+    def get_name(self) -> str:
+        return "Xbox 360 Controller"
+
+
 def test_a_game_controller_moves_looks_and_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Joystick:
-        def __init__(self, index: int) -> None:
-            pass
-
-        def get_instance_id(self) -> int:
-            return 7
-
-        def get_name(self) -> str:
-            return "Xbox 360 Controller"
-
     monkeypatch.setattr(pygame.joystick, "Joystick", Joystick)
     controls = Controls()
     controls.handle(pygame.event.Event(pygame.JOYDEVICEADDED, device_index=0))
@@ -240,6 +250,18 @@ def test_a_game_controller_moves_looks_and_pauses(monkeypatch: pytest.MonkeyPatc
     assert controls.handle(start) is Command.PAUSE
     controls.handle(pygame.event.Event(pygame.JOYDEVICEREMOVED, instance_id=7))
     assert controls.action() == IDLE
+
+
+def test_a_controller_that_told_another_screen_that_it_is_there_works_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pygame.joystick, "Joystick", Joystick)
+    monkeypatch.setattr(pygame.joystick, "get_count", lambda: 1)
+    pygame.joystick.init()
+    controls = Controls()
+    push = pygame.event.Event(pygame.JOYAXISMOTION, instance_id=7, axis=1, value=-1.0)
+    controls.handle(push)
+    assert controls.action() == Action(forward=1)
+    controls.handle(pygame.event.Event(pygame.JOYDEVICEADDED, device_index=0))
+    assert controls.action() == Action(forward=1), "told once more, it is still the same"
 
 
 def test_the_simulator_speaks_the_engines_language() -> None:

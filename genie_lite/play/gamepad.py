@@ -33,6 +33,13 @@ class _Pad:
     axes: dict[int, float] = field(default_factory=dict)
     buttons: set[int] = field(default_factory=set)
 
+    @classmethod
+    def of(cls, number: int) -> _Pad:
+        """The pad that pygame counts as this one."""
+        joystick = pygame.joystick.Joystick(number)
+        sony = any(word in joystick.get_name().lower() for word in ("ps4", "ps5", "sony", "dualsense"))
+        return cls(joystick, PLAYSTATION if sony else XBOX)
+
     def axis(self, number: int) -> float:
         """The axis beyond its dead zone, stretched to reach 1 again."""
         value = self.axes.get(number, 0.0)
@@ -44,14 +51,15 @@ class Gamepads:
     """All controllers: left stick moves, right stick turns and looks, A jumps, LB, RB or a stick press runs."""
 
     def __init__(self) -> None:
-        self._pads: dict[int, _Pad] = {}
+        # Those that are plugged in already have told so once, perhaps to another screen.
+        pads = (_Pad.of(number) for number in range(pygame.joystick.get_count())) if pygame.joystick.get_init() else ()
+        self._pads = {pad.joystick.get_instance_id(): pad for pad in pads}
 
     def handle(self, event: pygame.event.Event) -> bool:
         """Takes in one event; True if it asks for a pause."""
         if event.type == pygame.JOYDEVICEADDED:
-            joystick = pygame.joystick.Joystick(event.device_index)
-            sony = any(word in joystick.get_name().lower() for word in ("ps4", "ps5", "sony", "dualsense"))
-            self._pads[joystick.get_instance_id()] = _Pad(joystick, PLAYSTATION if sony else XBOX)
+            pad = _Pad.of(event.device_index)
+            self._pads.setdefault(pad.joystick.get_instance_id(), pad)
         elif event.type == pygame.JOYDEVICEREMOVED:
             self._pads.pop(event.instance_id, None)
         elif event.type in (pygame.JOYAXISMOTION, pygame.JOYBUTTONDOWN, pygame.JOYBUTTONUP):

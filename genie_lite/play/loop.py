@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -87,7 +88,6 @@ class PlayLoop:
         self._left = False
         self._shown_at: float | None = None
         self._message, self._message_ticks = note or "F1  keys", MESSAGE_TICKS * (2 if note else 1)
-        self._screenshots = 0
 
     def run(self) -> None:
         """Begins the session and plays until the player leaves; Ctrl-C leaves too."""
@@ -182,7 +182,9 @@ class PlayLoop:
                 self._palette.open = not self._palette.open and session.state in (State.RUNNING, State.PAUSED)
                 self._capture_mouse(False)
             case Command.BACK:
-                if self._dropped is not None:
+                if self._dropped is None:
+                    self._say("nothing was sketched here; Q leaves")
+                else:
                     self._go(Going.SKETCH)
             case Command.RECORD:
                 self._toggle_recording()
@@ -235,8 +237,8 @@ class PlayLoop:
     def _screenshot(self) -> None:
         if self.session.frame is None:
             return
-        self._screenshots += 1
-        path = self.out / f"screenshot-{self._screenshots:03d}.png"
+        paths = (self.out / f"screenshot-{number:03d}.png" for number in count(1))
+        path = next(path for path in paths if not path.exists())
         try:
             prepare_folder(self.out)
             save_png(self.session.frame.image, path)
