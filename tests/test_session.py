@@ -218,6 +218,19 @@ def test_another_land_everywhere_comes_at_the_end_of_a_shorter_glide_and_only_if
         assert sum(seen) == everywhere
 
 
+def test_an_event_on_the_way_to_another_land_everywhere_goes_there_too() -> None:
+    session = begun()
+    session.change(biome("snow"), everywhere=True)
+    run(session, 12)
+    session.change(replace(session.heading, hour=23.0))
+    seen = []
+    for _ in range(STEPS_PER_SECOND):
+        session.step(IDLE)
+        seen.append(session.everywhere)
+    assert seen == [False] * (STEPS_PER_SECOND - 1) + [True]
+    assert session.heading == biome("snow", hour=23.0)
+
+
 def test_the_autopilot_repeats_itself_for_a_seed_only() -> None:
     assert walk(3, 200) == walk(3, 200)
     assert walk(3, 200) != walk(4, 200)

@@ -113,7 +113,9 @@ class SessionManager:
         """
         if self.frame is None:
             raise RuntimeError("a session that has not begun has no conditions")
-        self._glide_everywhere = everywhere and not conditions.same_land(self.frame.conditions)
+        # An event in the middle of another goes on from what that one asked for, and to wherever it reaches.
+        reaches = self._glide is not None and self._glide_everywhere
+        self._glide_everywhere = (everywhere or reaches) and not conditions.same_land(self.frame.conditions)
         steps = SUDDEN_STEPS if self._glide_everywhere else GLIDE_STEPS
         self._glide, self._glide_began = Glide(self.frame.conditions, conditions, steps), self.steps
 
