@@ -117,6 +117,19 @@ def test_recording_switched_on_later_can_be_replayed_from_the_beginning(tmp_path
     assert log.header.video_from == 6 and len(list(read_video(tmp_path / "video.mp4"))) == 5
 
 
+def test_the_report_tells_of_the_whole_visit_though_its_recording_was_stopped(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, on=True)
+    session = begun(recorder)
+    walk(session, 24)
+    recorder.toggle()
+    walk(session, 72)
+    session.end(EndReason.QUIT)
+    recorder.close()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["world_time_s"], report["end_reason"], recorder.reported) == (4.0, "quit", True)
+    assert len(report["coherence"]["curve"]) == 4 and len(read_log(tmp_path).steps) == 25
+
+
 def test_a_dream_that_ran_away_to_infinity_is_still_recorded(tmp_path: Path) -> None:
     class Lost(FakeEngine):
         def step(self, action: Action) -> Frame:
@@ -149,7 +162,9 @@ def test_a_full_disk_ends_the_video_then_the_log_and_never_the_session(
     said = recorder.take_news()
     assert said is not None and "recording ended" in said and not recorder.recording
     assert session.state is State.RUNNING and session.steps == 29
+    session.end(EndReason.QUIT)
     recorder.close()
+    assert json.loads((tmp_path / "report.json").read_text())["frames"] == 30, "it tells of all"
     assert len(read_log(tmp_path).steps) == 28 and 0 < len(list(read_video(tmp_path / "video.mp4"))) <= 25
 
 

@@ -19,7 +19,7 @@ from genie_lite.commands.surprise import HOURS, SCENES, surprise
 from genie_lite.commands.worlds import folders
 from genie_lite.conditions import BIOMES, Conditions
 from genie_lite.engine.fake import FakeEngine
-from genie_lite.engine.protocol import Frame, Start
+from genie_lite.engine.protocol import ENGINE, Frame, Start
 from genie_lite.engine.shipped import weights_hash
 from genie_lite.errors import CheckpointError
 from genie_lite.model.checkpoint import PARTS, load_model, save_part
@@ -29,6 +29,7 @@ from genie_lite.play.screen import Screen
 from genie_lite.prompt.parser import parse
 from genie_lite.recording.reader import read_log
 from genie_lite.recording.replay import verify
+from genie_lite.session.calibration import METER, Calibration, Linear, write_calibration
 from genie_lite.world_file import SUFFIX, WorldFile, read_world
 
 
@@ -290,16 +291,12 @@ def test_screens_without_a_window_are_one_line(
     assert status == 1 and "window" in told
 
 
-def test_a_visit_from_the_sketch_leads_back_to_it_and_leaves_its_reports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The whole way in a window: sketch, enter, walk, back, enter again, leave."""
+def pressed(monkeypatch: pytest.MonkeyPatch, keys: list[int | str]) -> None:
+    """In every window from now on, one key a tick: a letter that is typed, or a key by its number; then Esc."""
     import pygame
 
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setattr(visit, "display_expected", lambda: True)
-    keys = [*"a desert", pygame.K_RETURN, *(pygame.K_w,) * 3, pygame.K_e, pygame.K_2, *(pygame.K_w,) * 3]
-    keys += [pygame.K_b, pygame.K_RETURN, *(pygame.K_w,) * 3, pygame.K_q]
     left = iter(keys)
 
     def events() -> list[pygame.event.Event]:
@@ -309,24 +306,41 @@ def test_a_visit_from_the_sketch_leads_back_to_it_and_leaves_its_reports(
 
     for function in (Screen.__init__, PlayLoop.__init__):
         monkeypatch.setitem(function.__kwdefaults__, "events", events)
-    words = [
-        "play",
-        "--sketch",
-        "--seed",
-        "5",
-        "--out",
-        str(tmp_path / "out"),
-        "--record",
-        "--checkpoint",
-        str(tmp_path),
-    ]
-    assert main(words) == 0
+
+
+def test_a_visit_from_the_sketch_leads_back_to_it_and_leaves_its_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way in a window: sketch, enter, walk, back, enter again, leave."""
+    import pygame
+
+    keys = [*"a desert", pygame.K_RETURN, *(pygame.K_w,) * 3, pygame.K_e, pygame.K_2, *(pygame.K_w,) * 3]
+    pressed(monkeypatch, [*keys, pygame.K_b, pygame.K_RETURN, *(pygame.K_w,) * 3, pygame.K_q])
+    words = ["play", "--sketch", "--seed", "5", "--record", "--out", tmp_path / "out", "--checkpoint", tmp_path]
+    assert main([str(word) for word in words]) == 0
     first, second = (read_log(tmp_path / "out" / part) for part in (".", "visit-2"))
     assert first.start() == second.start() == parse("a desert").conditions
     assert (first.header.seed, second.header.seed, len(first.steps)) == (5, 5, 1 + 8)
     assert first.steps[-1].conditions is not None and first.steps[-1].conditions.hour > 12.1
     assert verify(first, FakeEngine((256, 144))) is None
     assert all((tmp_path / "out" / part / "report.json").is_file() for part in (".", "visit-2"))
+
+
+def test_a_visit_from_the_gallery_is_measured_by_the_meter_of_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pygame
+
+    steady = Calibration("abcd", ENGINE, Linear(("seconds",), (0.0,), (1.0,), (0.0,), 0.0), (-1.0, 0.0), (0.0, 1.0), {})
+    write_calibration(steady, tmp_path / METER)
+    written(tmp_path, LAKE)
+    engine = Watched((256, 144))
+    engine.info = replace(engine.info, checkpoint_hash="abcd")
+    monkeypatch.setattr(play, "dream", lambda options, checkpoint: engine)
+    pressed(monkeypatch, [pygame.K_RETURN, *(pygame.K_w,) * 30, pygame.K_q])
+    words = ["worlds", "gallery", tmp_path, "--out", tmp_path / "out", "--checkpoint", tmp_path]
+    assert main([str(word) for word in words]) == 0
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["coherence"]["calibrated"]
 
 
 def test_words_that_mean_nothing_any_more_do_not_keep_you_out(tmp_path: Path) -> None:

@@ -35,4 +35,5 @@ def main(options: Options) -> int:
     asked = play.Options(**given)
     checkpoint = find_checkpoint(options.world, options.checkpoint)
     before = Before((options.folder,) if options.folder else tuple(folders()), Going.GALLERY)
-    return visit(asked, Conditions(meadow=1.0), lambda: play.dream(options, checkpoint), before=before)
+    start = Conditions(meadow=1.0)
+    return visit(asked, start, lambda: play.dream(options, checkpoint), before=before, weights=checkpoint)

@@ -7,7 +7,6 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
 SESSIONS = Path("sessions")
 """Where sessions are left, and looked for."""
+
+ENDLESS = "an off-screen walk needs an end; give --seconds above 0"
 
 UNSEEN_DRIVERS = ("dummy", "offscreen")
 """SDL video drivers that open a window nobody can see."""
@@ -67,7 +68,7 @@ class VisitOptions(WorldOptions):
             if value is not None and not 0 <= value < float("inf"):
                 raise UsageError(f"--{name} {value:g} is not a time; give 0 or more seconds")
         if self.seconds == 0 or (self.off_screen and self.cap == 0 and self.seconds is None):
-            raise UsageError("an off-screen walk needs an end; give --seconds above 0")
+            raise UsageError(ENDLESS)
         return max(DEFAULT_CAP, self.seconds or 0.0) if self.cap is None else self.cap
 
 
@@ -129,6 +130,8 @@ def visit(
                 print(f"{error}", file=sys.stderr)
         else:
             print("no display here, so the autopilot walks and a video is written", file=sys.stderr)
+    if cap == 0 and options.seconds is None:
+        raise UsageError(ENDLESS)
     return _off_screen(lambda recorder: session(make_engine(), choice, recorder), options.seconds or 0.0, out)
 
 
@@ -196,8 +199,8 @@ def _in_window(
             session = make_session(entrance.loading.wait(), entering, recorder)
             entrance.entering(entering)
             dropped = entrance.dropped if before else None
-            status, following = play_in(window, session, recorder, folder, choice=entering, dropped=dropped)
-            entering = entrance.choose(window, following)
+            ended, following = play_in(window, session, recorder, folder, choice=entering, dropped=dropped)
+            status, entering = max(status, ended), entrance.choose(window, following)
     return status
 
 
@@ -221,7 +224,15 @@ def play_in(
     for event in events:
         loop.controls.handle(event)
     loop.run()
-    return _finish(session, recorder, out), loop.next
+    try:
+        status = _finish(session, recorder)
+    except OutputError as error:
+        # What could not be recorded is no reason not to go on to the next world.
+        if loop.next is Going.AWAY:
+            raise
+        print(f"{error}", file=sys.stderr)
+        status = 1
+    return status, loop.next
 
 
 def _recorder(out: Path, record: bool) -> Recorder:
@@ -232,27 +243,28 @@ def _recorder(out: Path, record: bool) -> Recorder:
 
 def _off_screen(make_session: Callable[[Recorder], SessionManager], seconds: float, out: Path) -> int:
     from genie_lite.play.offscreen import walk
-    from genie_lite.recording.log import LOG, VIDEO
+    from genie_lite.recording.log import VIDEO
     from genie_lite.recording.recorder import Recorder
 
-    prepare_folder(out)
-    # The walk writes every frame of its video itself. It replaces what an earlier one left in the folder.
+    # The walk writes every frame of its video itself.
     recorder = Recorder(out, on=True, video=False)
+    folder = prepare_folder(recorder.next_folder())
     session = make_session(recorder)
-    with suppress(OSError):
-        (out / LOG).unlink(missing_ok=True)
-    walk(session, seconds, out, recorder.times)
-    print(f"video   {out / VIDEO}")
-    return _finish(session, recorder, out)
+    recorder.problem = walk(session, seconds, folder, recorder.times) or recorder.problem
+    print(f"video   {folder / VIDEO}")
+    return _finish(session, recorder)
 
 
-def _finish(session: SessionManager, recorder: Recorder, out: Path) -> int:
+def _finish(session: SessionManager, recorder: Recorder) -> int:
     """Sees to it that there is a report, says how it went, and raises what ended the session or the recording early."""
     recorder.close()
-    if not recorder.folders:
-        write_report(out, session_report(session, recorder.times))
-    for folder in recorder.folders or [out]:
-        print(f"report  {folder / REPORT}")
+    folders = list(recorder.folders)
+    if not recorder.reported:
+        folders.append(recorder.next_folder())
+        write_report(folders[-1], session_report(session, recorder.times))
+    for folder in folders:
+        if (folder / REPORT).is_file():
+            print(f"report  {folder / REPORT}")
     meter = session.coherence
     summary = f"{session.world_time:.1f} s of world time, coherence {meter.score:.2f}"
     if meter.note:

@@ -21,7 +21,7 @@ from genie_lite.actions import STEPS_PER_SECOND, Action
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Frame
 from genie_lite.errors import OutputError
-from genie_lite.recording.log import LOG, VIDEO, End, Header, LogWriter, Step, encode, fingerprint, write_start
+from genie_lite.recording.log import LOG, REPORT, VIDEO, End, Header, LogWriter, Step, encode, fingerprint, write_start
 from genie_lite.recording.report import prepare_folder, session_report, write_report
 from genie_lite.recording.video import LiveVideo
 from genie_lite.session.frametimes import FrameTimes
@@ -45,7 +45,7 @@ class Recorder:
     out: the folder of the first recording. on: record every episode from its beginning. video: write one too. past:
     where the engine goes on from a replay, the steps up to its first frame, that one included. free: bytes left where a
     folder lies. `times` is filled by whoever paces the session and ends in the report; `folders` are the recordings so
-    far, `problem` is what went wrong last.
+    far, `problem` is what went wrong last, and `reported` says whether the last episode has left a report.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Recorder:
         self.times = FrameTimes()
         self.folders: list[Path] = []
         self.problem: str | None = None
+        self.reported = False
         self._out, self._wants_video, self._free = out, video, free
         self._past = [replace(step, hash=None) for step in past]
         self._session: SessionManager | None = None
@@ -68,7 +69,8 @@ class Recorder:
         self._conditions: Conditions | None = None
         self._log: LogWriter | None = None
         self._video: LiveVideo | None = None
-        self._video_from, self._video_lost = 0, False
+        self._video_from, self._video_lost, self._video_dropped = 0, False, 0
+        self._began = False
         self._finishing: list[LiveVideo] = []
         self._news: deque[str] = deque()
 
@@ -92,6 +94,7 @@ class Recorder:
     def on_start(self, session: SessionManager, frame: Frame) -> None:
         """An episode began."""
         self._session, self._conditions = session, None
+        self._began = self.reported = False
         self._lines = [encode(step) for step in self._past]
         for step in self._past:
             self._conditions = step.conditions or self._conditions
@@ -115,8 +118,11 @@ class Recorder:
             self._watch(self._video, frame.index)
 
     def on_end(self, session: SessionManager) -> None:
-        """The episode ended."""
-        self._finish(str(session.end_reason))
+        """The episode ended. What was recorded of it may have ended before, but its report tells of all."""
+        if self._log is not None:
+            self._finish(str(session.end_reason))
+        elif self._began:
+            self._report()
         self._session, self._lines = None, []
 
     def close(self) -> None:
@@ -140,13 +146,14 @@ class Recorder:
         """Starts a log with all that happened since frame 0, and a video from this frame on."""
         start, info = session.start, session.engine.info
         try:
-            folder = prepare_folder(self._next_folder())
+            folder = prepare_folder(self.next_folder())
             conditions = start if isinstance(start, Conditions) else None
             if not isinstance(start, Conditions):
                 write_start(folder, start)
             header = Header(info, session.seed, conditions, info.checkpoint or info.name, frame.index)
             self._log = LogWriter(folder)
             self.folders.append(folder)
+            self._began = True
             self._log.write(encode(header), *self._lines)
         except OutputError as error:
             self._give_up(error)
@@ -156,23 +163,33 @@ class Recorder:
             self._video.offer(frame.image, 0)
         self._news.append(f"recording into {folder}")
 
-    def _next_folder(self) -> Path:
+    def next_folder(self) -> Path:
+        """The first folder where neither a recording nor a report lies yet."""
         folders = (self._out if number == 1 else self._out / f"take-{number}" for number in count(1))
-        return next(folder for folder in folders if not (folder / LOG).exists())
+        return next(folder for folder in folders if not any((folder / name).exists() for name in (LOG, REPORT)))
 
     def _finish(self, reason: str) -> None:
         """Ends the recording, if there is one, and writes its report; the video completes itself in its own time."""
-        if self._log is None or self._session is None:
+        if self._log is None:
             return
-        dropped = 0 if self._video is None else self._video.dropped
         try:
-            self._log.write(encode(End(reason, dropped)))
-            write_report(self.folders[-1], session_report(self._session, self.times) | {"video_dropped": dropped})
+            self._log.write(encode(End(reason, 0 if self._video is None else self._video.dropped)))
+        except OutputError as error:
+            self._tell_problem(str(error))
+        self._let_go()
+        self._report()
+
+    def _report(self) -> None:
+        """Writes the report of the episode as far as it has come beside what was recorded of it last."""
+        assert self._session is not None
+        report = session_report(self._session, self.times) | {"video_dropped": self._video_dropped}
+        try:
+            write_report(self.folders[-1], report)
         except OutputError as error:
             self._tell_problem(str(error))
         else:
+            self.reported = True
             self._news.append(f"recorded {self.folders[-1]}")
-        self._let_go()
 
     def _watch(self, video: LiveVideo, index: int) -> None:
         """Gives up the video before it takes the last space from the log, and tells when it failed by itself."""
@@ -192,6 +209,7 @@ class Recorder:
     def _let_go(self) -> None:
         if self._log is not None:
             self._log.close()
+        self._video_dropped = 0 if self._video is None else self._video.dropped
         if self._video is not None:
             self._video.finish()
             self._finishing.append(self._video)
