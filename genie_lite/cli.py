@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -49,13 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the subcommand and returns the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(words)
+        status = _run(words)
+        # Now, and not at exit, where Python would complain of a reader that is gone.
+        print(end="", flush=True)
+        return status
     except UsageError as error:
         return _complain(error, WRONG_USAGE)
     except GenieLiteError as error:
         return _complain(error, FAILED)
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # As by `| head`: nobody reads on. What is still to be said goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        what = "the system refuses" if error.filename is None else f"cannot use {error.filename}"
+        return _complain(f"{what} ({error.strerror or error}); put that right, or give another path", FAILED)
 
 
 def _run(words: list[str]) -> int:

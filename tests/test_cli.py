@@ -16,10 +16,12 @@ from genie_lite.actions import Action
 from genie_lite.cli import COMMANDS, main
 from genie_lite.commands import play
 from genie_lite.commands.visit import VisitOptions, visit
+from genie_lite.commands.world import checked_seed
 from genie_lite.conditions import biome
 from genie_lite.engine.fake import FakeEngine
 from genie_lite.engine.protocol import Engine, Frame
-from genie_lite.errors import OutputError
+from genie_lite.errors import OutputError, UsageError
+from genie_lite.recording.reader import read_log
 from genie_lite.recording.report import frame_hash
 
 SIZE = (256, 144)
@@ -64,6 +66,12 @@ def test_help_of_play_tells_its_flags_without_torch_or_pygame() -> None:
     assert all(flag in told for flag in ("--biome", "--image", "--quality", "--off-screen", "--cap", "--memory"))
 
 
+@pytest.mark.parametrize("name", ["play", "bench speed", "bench meter", "bench coherence"])
+def test_help_says_what_picks_the_number_format(name: str) -> None:
+    told = " ".join(run_lightly(*name.split(), "--help").replace("│", " ").split())
+    assert "auto takes bf16 where the processor has instructions for it" in told
+
+
 def test_the_module_runs_like_the_script() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "genie_lite", "--version"], capture_output=True, text=True, check=False
@@ -83,7 +91,13 @@ def test_the_module_runs_like_the_script() -> None:
         (["play", "--fog", "2"], "fog"),
         (["play", "--biome", "moon"], "meadow"),
         (["play", "--cap", "-1", "--checkpoint", "."], "--cap"),
+        (["worlds", "view", "--off-screen", "--seconds", "1e308"], "--seconds"),
+        (["worlds", "view", "--seed", "-1"], "--seed -1"),
+        (["sketch", "--seed", "-1"], "--seed -1"),
         (["play", "--world", "landscape", "--checkpoint", "."], "--world or --checkpoint"),
+        (["play", "--threads", "-3"], "--threads -3"),
+        (["play", "--threads", "0"], "--threads 0"),
+        (["worlds", "gallery", "--threads", "1025"], "--threads 1025"),
         (["worlds", "view", "--coherence-floor", "3"], "--coherence-floor"),
         (["play", "--prompt", "qwxz", "--checkpoint", "."], "qwxz"),
         (["worlds", "view", "--prompt", "qwxz"], "qwxz"),
@@ -100,6 +114,72 @@ def test_wrong_usage_is_one_line_and_status_2(words: list[str], told: str, capsy
 def test_a_missing_checkpoint_is_one_line_and_status_1(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     status, said = complaint(capsys, *words)
     assert status == 1 and "nowhere" in said
+
+
+TOO_LONG = "a foggy lake at dawn " * 20
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["play", TOO_LONG],
+        ["play", "--checkpoint", TOO_LONG],
+        ["play", "--off-screen", "--out", TOO_LONG],
+        ["replay", TOO_LONG],
+        ["recordings", "show", TOO_LONG],
+        ["worlds", "list", TOO_LONG],
+    ],
+)
+def test_a_text_too_long_for_a_name_is_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, said = complaint(capsys, *words)
+    assert status == 1 and TOO_LONG.strip() in said
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError(13, "Permission denied", "/closed/weights"), "/closed/weights (Permission denied)"),
+        (OSError(28, "No space left on device"), "(No space left on device)"),
+        (OSError("no reason"), "(no reason)"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    error: OSError, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr("genie_lite.commands.prompt.main", refused)
+    status, said = complaint(capsys, "prompt", "fog")
+    assert status == 1 and told in said
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["worlds", "list"], ["prompt", "fog"], ["--help"], ["play", "--help"]])
+def test_a_reader_that_is_gone_is_no_error_to_tell(words: list[str], unbuffered: str) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "genie_lite", *words]
+    done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(writes)
+    assert done.stderr == b"" and done.returncode == 1
+
+
+@pytest.mark.parametrize("text", ["castle", "a foggy lake at dawn", TOO_LONG])
+def test_words_that_are_no_world_are_told_where_they_belong(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, said = complaint(capsys, "play", text)
+    assert status == 1 and "worlds list" in said and "--prompt" in said
+
+
+def test_a_seed_that_no_recording_holds_is_refused() -> None:
+    assert [checked_seed(seed) for seed in (0, 2**63 - 1)] == [0, 2**63 - 1]
+    for seed in (-1, 2**63, 99999999999999999999):
+        with pytest.raises(UsageError, match=f"--seed {seed} "):
+            checked_seed(seed)
 
 
 def test_pictures_that_cannot_be_used_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,6 +247,7 @@ def test_a_file_of_events_happens_on_the_way(tmp_path: Path) -> None:
         ('[{"at_s": -1, "text": "fog"}]', "at_s -1"),
         ('[{"at_s": true, "text": "fog"}]', "at_s True"),
         ('[{"at_s": NaN, "text": "fog"}]', "at_s nan"),
+        ('[{"at_s": 1e308, "text": "fog"}]', "at_s 1e+308"),
         ('[{"at_s": 1, "text": 5}]', "text 5"),
         ('[{"at_s": 1, "text": "qwxz"}]', "qwxz"),
     ],
@@ -258,10 +339,36 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_engine_loads(tmp_pa
 
 
 @pytest.mark.skipif(os.name != "posix" or not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_video_and_not_the_walk(tmp_path: Path) -> None:
     (tmp_path / "video.mp4").symlink_to("/dev/full")
-    with pytest.raises(OutputError, match="No space left"):
-        visit(off_screen(tmp_path, seconds=1.0), biome("meadow"), fake)
+    with pytest.raises(OutputError, match=r"video ended early: .*No space left"):
+        visit(off_screen(tmp_path, seconds=4.0), biome("meadow"), fake)
+    assert len(read_log(tmp_path).steps) == json.loads((tmp_path / "report.json").read_text())["frames"] == 97
+
+
+def test_a_second_walk_leaves_the_first_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("log.jsonl", "video.mp4", "report.json")
+    visit(off_screen(tmp_path, seconds=0.5), biome("meadow"), fake)
+    before = [(tmp_path / name).read_bytes() for name in names]
+    capsys.readouterr()
+    visit(off_screen(tmp_path, seconds=1.0, seed=9), biome("snow"), fake)
+    assert [(tmp_path / name).read_bytes() for name in names] == before
+    assert frames_in(tmp_path / "take-2" / "video.mp4") == len(read_log(tmp_path / "take-2").steps) == 25
+    told = capsys.readouterr().out
+    assert all(str(tmp_path / "take-2" / name) in told for name in names[1:])
+
+
+def test_the_shortest_walk_is_one_step(tmp_path: Path) -> None:
+    assert visit(off_screen(tmp_path, seconds=0.01), biome("meadow"), fake) == 0
+    assert frames_in(tmp_path / "video.mp4") == 2
+
+
+def test_a_walk_without_an_end_is_refused_where_there_is_no_display(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    with pytest.raises(UsageError, match="--seconds"):
+        visit(off_screen(tmp_path, off_screen=False, cap=0.0), biome("meadow"), fake)
 
 
 def test_worlds_view_walks_through_a_simulator(tmp_path: Path) -> None:

@@ -15,11 +15,14 @@ from genie_lite.commands.worlds import find_world, folders, remixed
 from genie_lite.conditions import BIOMES, Conditions, biome
 from genie_lite.engine.protocol import Sketcher
 from genie_lite.engine.shipped import find_checkpoint, weights_hash
-from genie_lite.errors import UsageError
+from genie_lite.errors import UsageError, WorldFileError
 from genie_lite.pictures import read_picture
 from genie_lite.play.choice import Going, reading_of
 from genie_lite.play.draft import Draft, Picture, picture_of
-from genie_lite.world_file import read_world
+from genie_lite.world_file import WorldFile, read_world
+
+MOST_THREADS = 1024
+"""More are in no recording."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,15 @@ class DreamOptions:
     runtime: Literal["auto", "openvino", "eager"] = "auto"
     """What runs the networks."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
-    """Number format; auto measures what this processor does well."""
+    """Number format; auto takes bf16 where the processor has instructions for it."""
     threads: int | None = None
-    """Processor threads for the networks."""
+    """Processor threads for the networks (all cores if left out)."""
     guidance: float = 1.0
     """How closely the first view keeps to what is asked for: 0 not at all, 3 very closely, and with less variety."""
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            raise UsageError(f"--threads {self.threads} is not between 1 and {MOST_THREADS}; leave it out for all")
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ def _enter(options: Options, path: Path) -> int:
     """Plays the world of a file, as the flags change it."""
     if options.image is not None:
         raise UsageError(f"{path} says what the world begins from; leave out --image, or the file")
-    world = remixed(read_world(find_world(path)), options, options.seed)
+    world = remixed(_read(path), options, options.seed)
     checkpoint = find_checkpoint(options.world, options.checkpoint)
     if world.checkpoint is not None and world.checkpoint != (here := weights_hash(checkpoint)):
         other = f"{path} was made with other weights ({world.checkpoint}, and these are {here})"
@@ -101,6 +108,16 @@ def _enter(options: Options, path: Path) -> int:
     draft = Draft.of(start, world.prompt) if isinstance(start, Conditions) else Draft("", picture_of(start))
     before = Before(tuple(folders()), Going.SKETCH if options.sketch else None, draft, world.prompt)
     return visit(options, start, lambda: dream(options, checkpoint), reading_of(world), before, checkpoint)
+
+
+def _read(path: Path) -> WorldFile:
+    """The world of a file. Raises WorldFileError, which says where words go if there is no such file."""
+    try:
+        return read_world(find_world(path))
+    except WorldFileError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise WorldFileError(f"{error}, and what a world should be like goes after --prompt") from error
 
 
 def _draft(options: Options, picture: Picture | None) -> Draft:

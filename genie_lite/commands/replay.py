@@ -11,7 +11,7 @@ from typing import Literal
 import tyro
 
 from genie_lite.commands.view import SIZES
-from genie_lite.commands.visit import SESSIONS, display_expected, play_in, session_folder
+from genie_lite.commands.visit import SESSIONS, display_expected, meter_for, play_in, session_folder
 from genie_lite.engine.protocol import Engine
 from genie_lite.errors import DisplayError, OutputError, RecordingError, UsageError
 from genie_lite.recording.log import Header
@@ -95,12 +95,13 @@ def check(log: Log, engine: Engine) -> int:
 
 def film(log: Log, engine: Engine, out: Path) -> int:
     """Draws the recording into a new video; returns the exit status. Raises OutputError."""
+    from genie_lite.recording.export import whole
     from genie_lite.recording.replay import drive
     from genie_lite.recording.video import VideoWriter
 
     if out.exists():
         raise OutputError(f"{out} exists already; give another file with --out")
-    with VideoWriter(out) as video:
+    with whole(out), VideoWriter(out) as video:
         for frame in drive(log, engine):
             video.write(frame.image)
     print(f"video   {out}")
@@ -109,12 +110,11 @@ def film(log: Log, engine: Engine, out: Path) -> int:
 
 def _dream(header: Header, checkpoint: Path | None, quality: str) -> Engine:
     from genie_lite.engine.dream import DreamEngine, EngineOptions
-    from genie_lite.engine.shipped import find_checkpoint
 
     info = header.engine
     if info.denoising_steps < 1 or info.dtype not in DTYPES:
         raise RecordingError(f"its settings make no sense ({info.denoising_steps} steps, {info.dtype}); record again")
-    folder = find_checkpoint(None if checkpoint else Path(header.world).name, checkpoint)
+    folder = _weights(header, checkpoint)
     engine = DreamEngine.load(
         EngineOptions(
             checkpoint=folder,
@@ -132,6 +132,13 @@ def _dream(header: Header, checkpoint: Path | None, quality: str) -> Engine:
         recorded = f"it was recorded with the weights {info.checkpoint_hash}, and {folder} holds {here}"
         raise RecordingError(f"{recorded}; name the folder of the right ones with --checkpoint")
     return engine
+
+
+def _weights(header: Header, checkpoint: Path | None) -> Path:
+    """The folder of the weights that dreamed it. Raises CheckpointError."""
+    from genie_lite.engine.shipped import find_checkpoint
+
+    return find_checkpoint(None if checkpoint else Path(header.world).name, checkpoint)
 
 
 DTYPES = {"bfloat16": "bf16", "float32": "fp32"}
@@ -153,5 +160,7 @@ def _in_window(log: Log, options: Options) -> int:
             return 0
         out = session_folder()
         recorder = Recorder(out, on=options.record, past=log.steps[: replay.position + 1])
-        session = SessionManager(replay.take_over(), log.start(), log.header.seed, observers=[recorder])
+        engine = replay.take_over()
+        meter = meter_for(engine, _weights(log.header, options.checkpoint) if engine.info.checkpoint else None)
+        session = SessionManager(engine, log.start(), log.header.seed, observers=[recorder], coherence=meter)
         return play_in(window, session, recorder, out, key)[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genie_lite.commands.words import tell
-from genie_lite.commands.world import WorldOptions
+from genie_lite.commands.world import WorldOptions, checked_seed
 from genie_lite.engine.shipped import find_checkpoint
 from genie_lite.errors import OutputError, UsageError
 
@@ -33,6 +33,7 @@ class Options(WorldOptions):
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST:
             raise UsageError(f"--count {self.count} is not between 1 and {MOST}")
+        checked_seed(self.seed)
 
 
 def main(options: Options) -> int:

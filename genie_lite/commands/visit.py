@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from genie_lite.commands.words import read_events, tell
-from genie_lite.commands.world import WorldOptions
+from genie_lite.commands.words import LATEST, read_events, tell
+from genie_lite.commands.world import WorldOptions, checked_seed
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Engine, Sketcher, Start
 from genie_lite.errors import CheckpointError, DisplayError, OutputError, UsageError
@@ -65,8 +65,8 @@ class VisitOptions(WorldOptions):
         """The cap in seconds; a longer --seconds stretches the default. Raises UsageError for senseless times."""
         for name in ("cap", "seconds"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < float("inf"):
-                raise UsageError(f"--{name} {value:g} is not a time; give 0 or more seconds")
+            if value is not None and not 0 <= value <= LATEST:
+                raise UsageError(f"--{name} {value:g} is not a time; give 0 to {LATEST:.0f} seconds")
         if self.seconds == 0 or (self.off_screen and self.cap == 0 and self.seconds is None):
             raise UsageError(ENDLESS)
         return max(DEFAULT_CAP, self.seconds or 0.0) if self.cap is None else self.cap
@@ -140,7 +140,7 @@ def _choice(options: VisitOptions, start: Start, reading: Reading | None, before
 
     Raises PromptError, UsageError.
     """
-    seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
+    seed = random.SystemRandom().randrange(2**31) if options.seed is None else checked_seed(options.seed)
     script: tuple[Event, ...] = ()
     if not isinstance(start, Conditions) and (options.prompt or options.conditions_given()):
         options.conditions(Conditions(meadow=1.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,9 @@ from genie_lite.errors import PromptError
 from genie_lite.play.choice import event_of
 from genie_lite.prompt.parser import Reading
 from genie_lite.session.events import Event
+
+LATEST = 1e6
+"""Seconds into a visit, eleven days; no event comes later."""
 
 
 def tell(reading: Reading) -> None:
@@ -45,8 +47,8 @@ def _event(entry: Any, where: str) -> Event:
         raise PromptError(f"{where} does not hold at_s and text alone; {_FORMAT}")
     at_s, text = entry["at_s"], entry["text"]
     number = isinstance(at_s, int | float) and not isinstance(at_s, bool)
-    if not number or not 0 <= at_s < math.inf:
-        raise PromptError(f"{where}: at_s {at_s!r} is no time; give 0 or more seconds")
+    if not number or not 0 <= at_s <= LATEST:
+        raise PromptError(f"{where}: at_s {at_s!r} is no time; give 0 to {LATEST:.0f} seconds")
     if not isinstance(text, str):
         raise PromptError(f"{where}: text {text!r} is no text; {_FORMAT}")
     try:

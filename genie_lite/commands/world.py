@@ -9,6 +9,7 @@ from genie_lite.conditions import BIOMES, STRENGTHS, Conditions, biome
 from genie_lite.engine.protocol import Start
 from genie_lite.errors import UsageError
 from genie_lite.prompt.parser import Reading, parse
+from genie_lite.world_file import LARGEST_SEED
 
 CONDITION_FLAGS = ("hour", *STRENGTHS)
 
@@ -65,6 +66,13 @@ class WorldOptions:
     def conditions_given(self) -> bool:
         """True if a flag gives a condition."""
         return any(getattr(self, name) is not None for name in ("biome", *CONDITION_FLAGS))
+
+
+def checked_seed(seed: int) -> int:
+    """The seed as it was given. Raises UsageError for one that recordings and world files do not take."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"--seed {str(seed)[:40]} is no seed; give a whole number from 0 to {LARGEST_SEED}")
+    return seed
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,7 +51,8 @@ def folders() -> list[Path]:
 def find_world(path: Path) -> Path:
     """The path as given or, where nothing is, the world of that name in one of `folders`, whatever its ending."""
     named = (folder / f"{path}{ending}" for folder in (Path(), *folders()) for ending in ("", SUFFIX))
-    return next((file for file in named if file.is_file()), path)
+    # Where a folder is closed or a text too long for a name, is_file would raise, and access finds nothing.
+    return next((file for file in named if os.access(file, os.F_OK) and file.is_file()), path)
 
 
 def remixed(world: WorldFile, options: WorldOptions, seed: int | None = None, name: str | None = None) -> WorldFile:

@@ -58,8 +58,8 @@ class Gamepads:
     def handle(self, event: pygame.event.Event) -> bool:
         """Takes in one event; True if it asks for a pause."""
         if event.type == pygame.JOYDEVICEADDED:
-            pad = _Pad.of(event.device_index)
-            self._pads.setdefault(pad.joystick.get_instance_id(), pad)
+            added = _Pad.of(event.device_index)
+            self._pads.setdefault(added.joystick.get_instance_id(), added)
         elif event.type == pygame.JOYDEVICEREMOVED:
             self._pads.pop(event.instance_id, None)
         elif event.type in (pygame.JOYAXISMOTION, pygame.JOYBUTTONDOWN, pygame.JOYBUTTONUP):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from itertools import chain, islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from PIL import Image
 from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND
 from genie_lite.conditions import CONDITION_NAMES
 from genie_lite.engine.protocol import Engine
-from genie_lite.errors import OutputError, RecordingError
+from genie_lite.errors import OutputError, RecordingError, UsageError
 from genie_lite.recording.log import VIDEO, Step
 from genie_lite.recording.reader import Log
 from genie_lite.recording.replay import drive
@@ -42,18 +43,27 @@ CARD = """# Sessions recorded with genie_lite
 def export(log: Log, kind: str, out: Path, engine: Engine | None = None) -> None:
     """Writes the recording to `out` as one of KINDS. Its pictures come from its video, or from the engine if given.
 
-    A data set may exist already and gains a row; nothing else is overwritten. Raises OutputError, and RecordingError
-    where there is no video to read.
+    It is written whole or not at all. A data set may exist already and gains a row; nothing else is overwritten. Raises
+    OutputError, RecordingError where there is no video to read, and UsageError for a name that ends like another kind.
     """
+    ending = out.suffix.lower().removeprefix(".")
+    if ending in KINDS and ending != kind:
+        raise UsageError(f"{out} ends like another kind than {kind}; give --to {ending}, or another name with --out")
     if kind != "dataset" and out.exists():
         raise OutputError(f"{out} exists already; give another name with --out")
     first = 0 if engine else log.header.video_from
     if first >= len(log.steps):
         raise RecordingError("its log ends before its video begins; add --redraw to draw its frames anew")
+    pictures = _pictures(log, engine)
+    # Before anything is made: there may be none.
+    head = next(pictures, None)
+    if head is None:
+        raise RecordingError(f"{log.folder / VIDEO} shows nothing; add --redraw to draw its frames anew")
     try:
-        KINDS[kind](log, _pictures(log, engine), first, out)
+        KINDS[kind](log, chain([head], pictures), first, out)
     except OSError as error:
-        raise OutputError(f"cannot write {out} ({error.strerror}); free some space or use another --out") from error
+        reason = error.strerror or error
+        raise OutputError(f"cannot write {out} ({reason}); free some space or use another --out") from error
 
 
 def _pictures(log: Log, engine: Engine | None) -> Pictures:
@@ -77,8 +87,20 @@ def _filmed(log: Log) -> Pictures:
         yield image
 
 
+@contextmanager
+def whole(*made: Path) -> Iterator[None]:
+    """Takes these files, and folders that are empty by then, away again if writing them fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
+        raise
+
+
 def _mp4(log: Log, pictures: Pictures, first: int, out: Path) -> None:
-    with VideoWriter(out) as video:
+    with whole(out), VideoWriter(out) as video:
         for picture in pictures:
             video.write(picture)
 
@@ -86,23 +108,25 @@ def _mp4(log: Log, pictures: Pictures, first: int, out: Path) -> None:
 def _frames(log: Log, pictures: Pictures, first: int, out: Path) -> None:
     """frame-00000.png and so on, numbered like the frames of the log."""
     out.mkdir(parents=True)
-    for index, picture in enumerate(pictures, first):
-        Image.fromarray(picture).save(out / f"frame-{index:05d}.png")
+    files = [out / f"frame-{index:05d}.png" for index in range(first, len(log.steps))]
+    with whole(*files, out):
+        for file, picture in zip(files, pictures, strict=True):
+            Image.fromarray(picture).save(file)
 
 
 def _gif(log: Log, pictures: Pictures, first: int, out: Path) -> None:
     # A gif counts in hundredths of a second: every second frame for 8 of them is as near to 24 a second as it gets.
-    _moving(islice(pictures, 0, None, 2), out, duration=80)
+    _moving(islice(pictures, 0, None, 2), out, "GIF", duration=80)
 
 
 def _webp(log: Log, pictures: Pictures, first: int, out: Path) -> None:
-    _moving(pictures, out, duration=round(1000 / STEPS_PER_SECOND), quality=80)
+    _moving(pictures, out, "WEBP", duration=round(1000 / STEPS_PER_SECOND), quality=80)
 
 
-def _moving(pictures: Pictures, out: Path, **options: Any) -> None:
+def _moving(pictures: Pictures, out: Path, form: str, **options: Any) -> None:
     shrunk = (_shrunk(Image.fromarray(picture)) for picture in pictures)
-    for head in islice(shrunk, 1):
-        head.save(out, save_all=True, append_images=shrunk, loop=0, **options)
+    with whole(out):
+        next(shrunk).save(out, form, save_all=True, append_images=shrunk, loop=0, **options)
 
 
 def _shrunk(image: Image.Image) -> Image.Image:
@@ -120,6 +144,7 @@ def _dataset(log: Log, pictures: Pictures, first: int, out: Path) -> None:
         raise OutputError('a data set needs pyarrow: pip install "genie_lite[export]"') from error
     out.mkdir(parents=True, exist_ok=True)
     name, metadata = f"{log.folder.resolve().name}.mp4", out / "metadata.parquet"
+    draft = metadata.with_suffix(".tmp")
     if (out / name).exists():
         raise OutputError(f"{out} holds {name} already; give another folder with --out")
     rows = pyarrow.Table.from_pylist([{"file_name": name} | _row(log, first)])
@@ -129,11 +154,11 @@ def _dataset(log: Log, pictures: Pictures, first: int, out: Path) -> None:
             rows = pyarrow.concat_tables([parquet.read_table(metadata), rows], promote_options="permissive")
     except pyarrow.ArrowException as error:
         raise OutputError(f"{metadata} is not of a data set of ours; give another folder with --out") from error
-    _mp4(log, pictures, first, out / name)
-    (out / "README.md").write_text(CARD.format(names=", ".join(CONDITION_NAMES)), encoding="utf-8")
-    draft = metadata.with_suffix(".tmp")
-    parquet.write_table(rows, draft)
-    draft.replace(metadata)
+    with whole(out / name, draft, out):
+        _mp4(log, pictures, first, out / name)
+        parquet.write_table(rows, draft)
+        (out / "README.md").write_text(CARD.format(names=", ".join(CONDITION_NAMES)), encoding="utf-8")
+        draft.replace(metadata)
 
 
 def _row(log: Log, first: int) -> dict[str, Any]:
