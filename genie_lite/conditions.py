@@ -20,8 +20,12 @@ _OTHERS = attrgetter("hour", *STRENGTHS)
 
 CONDITION_NAMES = (*BIOMES, "hour_sin", "hour_cos", *STRENGTHS)
 CONDITIONS_DIM = len(CONDITION_NAMES)
-SKY_COLUMNS = slice(CONDITION_NAMES.index("hour_sin"), CONDITION_NAMES.index("clouds") + 1)
-"""Where hour and weather stand in the vector."""
+BIOME_COLUMNS = slice(0, len(BIOMES))
+HOUR_COLUMNS = slice(BIOME_COLUMNS.stop, BIOME_COLUMNS.stop + 2)
+STRENGTH_COLUMNS = slice(HOUR_COLUMNS.stop, CONDITIONS_DIM)
+WEATHER_COLUMNS = slice(CONDITION_NAMES.index("fog"), CONDITION_NAMES.index("clouds") + 1)
+SKY_COLUMNS = slice(HOUR_COLUMNS.start, WEATHER_COLUMNS.stop)
+"""Where the parts stand in the vector; the sky is hour and weather."""
 
 LIGHTS = ("night", "twilight", "day")
 """What a picture shows of the hour at a glance; dawn and dusk look much alike."""
@@ -107,10 +111,10 @@ class Conditions:
         array = np.asarray(values, np.float64)
         if array.shape != (CONDITIONS_DIM,):
             raise ValueError(f"conditions are {CONDITIONS_DIM} numbers, not {array.shape}")
-        hour = math.atan2(array[8], array[9]) / (2 * math.pi) * 24 % 24.0
-        strengths = dict(zip(STRENGTHS, (float(v) for v in np.clip(array[10:], 0, 1)), strict=True))
-        weights = np.clip(array[:8], 0, 1)
-        weights = weights if weights.sum() > 0 else np.eye(8)[0]
+        hour = math.atan2(*array[HOUR_COLUMNS]) / (2 * math.pi) * 24 % 24.0
+        strengths = dict(zip(STRENGTHS, (float(v) for v in np.clip(array[STRENGTH_COLUMNS], 0, 1)), strict=True))
+        weights = np.clip(array[BIOME_COLUMNS], 0, 1)
+        weights = weights if weights.sum() > 0 else np.eye(len(BIOMES))[0]
         return cls(meadow=1.0, hour=hour if hour < 24.0 else 0.0, **strengths).with_biomes(weights)
 
     def to_dict(self) -> dict[str, float]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from pictures import country
-from tiny import with_examples
+from tiny import saved, with_examples
 
 from genie_lite.actions import IDLE, Action
 from genie_lite.bench.coherence import Options, main
@@ -37,7 +37,7 @@ from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.engine.protocol import Frame
 from genie_lite.errors import CheckpointError, RenderError, UsageError
 from genie_lite.model.autoencoder import AutoencoderConfig
-from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, load_model, save_part
+from genie_lite.model.checkpoint import Model, ModelConfig, load_model
 from genie_lite.model.first_frame import FirstFrameConfig
 from genie_lite.model.judge import KEYS, Judge, JudgeNet, save_judge
 from genie_lite.model.layers import to_unit
@@ -63,8 +63,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     last = model.autoencoder.thumbnail.out.bias
     assert last is not None
     last.data[-16:] = 0.5  # everything is some ten metres away
-    for name in PARTS:
-        save_part(folder, model, name)
+    saved(folder, model)
     save_judge(folder, random_judge())
     return folder
 
@@ -209,7 +208,7 @@ def test_a_mirror_walk_ends_where_it_began_and_meets_every_pose_of_the_way_out()
     assert np.ptp(way_out, axis=0)[[0, 1, 3]].min() > 0.1, "it went somewhere"
 
 
-def test_a_dream_that_moves_while_nothing_is_pressed_is_found_out(checkpoint: Path) -> None:
+def test_a_dream_that_moves_while_nothing_is_pressed_is_found_out() -> None:
     class Rolling:
         """Shows the world from a slowly turning head."""
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tiny import TINY, with_examples
+from tiny import TINY, saved, with_examples
 
 from genie_lite.actions import Action
 from genie_lite.bench.changes import (
@@ -32,7 +32,7 @@ from genie_lite.cli import COMMANDS
 from genie_lite.conditions import Conditions, biome
 from genie_lite.engine.protocol import Frame
 from genie_lite.errors import UsageError
-from genie_lite.model.checkpoint import PARTS, Model, save_part
+from genie_lite.model.checkpoint import Model
 from genie_lite.model.judge import Judge, JudgeNet, save_judge
 from genie_lite.worlds.counting import CountingWorld
 
@@ -155,11 +155,9 @@ def test_every_kind_of_event_has_something_left_to_change() -> None:
 
 def test_the_whole_command_ends_in_one_line_of_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
-    model = with_examples(Model.new(TINY))
-    for name in PARTS:
-        save_part(tmp_path / "weights", model, name)
-    save_judge(tmp_path / "weights", Judge(JudgeNet().eval().requires_grad_(False), {}))
-    flags = Options("counting", tmp_path / "weights", runtime="eager", dtype="fp32", threads=1, out=tmp_path)
+    weights = saved(tmp_path / "weights", with_examples(Model.new(TINY)))
+    save_judge(weights, Judge(JudgeNet().eval().requires_grad_(False), {}))
+    flags = Options("counting", weights, runtime="eager", dtype="fp32", threads=1, out=tmp_path)
     short = tuple(replace(kind, seconds=1) for kind in KINDS[:2])
     assert main(flags, replace(PLAN, kinds=short, mirror_kinds=("fog",))) == 0
     line = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from itertools import count
 
 import pytest
 from lightly import run_lightly
 
-pytest.importorskip("psutil", reason="needs the bench packages")
+pytest.importorskip("gymnasium", reason="needs the training packages")
 
 from genie_lite.bench import simulator
 from genie_lite.bench.simulator import Measured, Options
@@ -26,6 +28,18 @@ def test_it_ends_in_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None
     assert line["fps"] == 250 and line["mean_ms"] == line["p50_ms"] == line["p99_ms"] == line["reset_ms"] == 4
     assert line["stages_ms"] == {} and line["cpu"]
     assert "frames a second" in told and "250.0" in told
+
+
+def test_it_needs_no_package_of_the_other_benchmarks() -> None:
+    script = """
+import sys
+sys.modules.update(psutil=None, matplotlib=None)
+from genie_lite.cli import main
+sys.exit(main(["bench", "simulator", "--world", "counting", "--episodes", "1", "--steps", "9"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["frames"] == 8
 
 
 def test_stages_and_the_rest_add_up_to_the_mean_step() -> None:

@@ -8,25 +8,23 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tiny import tiny_model
+from tiny import saved, tiny_model
 
 pytest.importorskip("matplotlib", reason="needs the bench packages")
 pytest.importorskip("psutil", reason="needs the bench packages")
 
 from genie_lite.bench.window import STAGES
 from genie_lite.cli import main
-from genie_lite.model.checkpoint import PARTS, load_model, save_part
+from genie_lite.model.checkpoint import load_model
 
 
 @pytest.fixture
 def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The command for a tiny checkpoint, eager, into tmp_path/out."""
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    model = tiny_model()
-    for name in PARTS:
-        save_part(tmp_path / "tiny", model, name)
+    weights = saved(tmp_path / "tiny", tiny_model())
     fast = ["--runtime", "eager", "--dtype", "fp32", "--threads", "1", "--frames", "6", "--warm-up", "2"]
-    return ["bench", "speed", "--checkpoint", str(tmp_path / "tiny"), "--out", str(tmp_path / "out"), *fast]
+    return ["bench", "speed", "--checkpoint", str(weights), "--out", str(tmp_path / "out"), *fast]
 
 
 def test_the_last_line_is_one_json_object_and_a_plot_is_left(

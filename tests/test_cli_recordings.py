@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,18 +12,19 @@ import numpy as np
 import pygame
 import pytest
 import torch
-from tiny import shaken, tiny_model
+from tiny import saved, shaken, tiny_model
 
 from genie_lite.actions import Action
 from genie_lite.cli import main
-from genie_lite.commands import recordings, replay
+from genie_lite.commands import replay
+from genie_lite.commands import visit as visit_module
 from genie_lite.commands.visit import VisitOptions, visit
 from genie_lite.conditions import biome
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.engine.fake import FakeEngine
-from genie_lite.engine.protocol import EngineInfo
+from genie_lite.engine.protocol import ENGINE, EngineInfo, Frame
+from genie_lite.engine.shipped import weights_hash
 from genie_lite.errors import RecordingError
-from genie_lite.model.checkpoint import PARTS, save_part
 from genie_lite.play.loop import PlayLoop
 from genie_lite.play.scrub import ReplayLoop
 from genie_lite.play.window import Window
@@ -31,6 +33,7 @@ from genie_lite.recording.reader import read_log
 from genie_lite.recording.recorder import Recorder
 from genie_lite.recording.replay import Replay
 from genie_lite.recording.video import read_video
+from genie_lite.session.calibration import METER, Calibration, Linear, write_calibration
 from genie_lite.session.manager import SessionManager
 
 SIZE = (256, 144)
@@ -40,13 +43,7 @@ SIZE = (256, 144)
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two checkpoints of different weights."""
     torch.set_num_threads(1)
-    folders = []
-    for seed in (0, 1):
-        folder, model = tmp_path_factory.mktemp("weights") / "tiny", shaken(tiny_model(seed))
-        for part in PARTS:
-            save_part(folder, model, part)
-        folders.append(folder)
-    return folders
+    return [saved(tmp_path_factory.mktemp("weights") / "tiny", shaken(tiny_model(seed))) for seed in (0, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +102,16 @@ def test_a_recording_is_filmed_at_another_size(
     pictures = [image for _, image in read_video(tmp_path / "b.mp4")]
     assert len(pictures) == 13 and pictures[0].shape == (360, 640, 3)
     assert said(capsys, *words)[0] == 1
+
+
+def test_a_film_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
+    class Interrupted(FakeEngine):
+        def step(self, action: Action) -> Frame:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replay.film(read_log(recorded(tmp_path / "a")), Interrupted(SIZE), tmp_path / "film.mp4")
+    assert not (tmp_path / "film.mp4").exists()
 
 
 def test_verify_takes_no_size(walked: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,7 +180,6 @@ def test_an_episode_is_exported_by_the_model(
     out = tmp_path / "0.safetensors"
     words = ("recordings", "export", walked, "--to", "episode", "--checkpoint", checkpoints[0], "--out", out)
     assert said(capsys, *words)[0] == 0 and out.exists()
-    assert "log.jsonl" in recordings.FILES
 
 
 class Keyboard:
@@ -277,15 +283,33 @@ def test_a_replay_in_the_window_is_sought_through_and_walked_on_from(
     assert session.frame is not None and session.frame.index == 2
 
 
+def test_walking_on_from_a_replay_is_measured_by_the_meter_of_its_weights(
+    walked: Path, checkpoints: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "weights"
+    shutil.copytree(checkpoints[0], weights)
+    steady = Linear(("seconds",), (0.0,), (1.0,), (0.0,), 0.0)
+    write_calibration(Calibration(weights_hash(weights), ENGINE, steady, (-1.0, 0.0), (0.0, 1.0), {}), weights / METER)
+    for module in (replay, visit_module):
+        monkeypatch.setattr(module, "display_expected", lambda: True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        ReplayLoop, "run", lambda loop: loop.tick() and pygame.event.Event(pygame.KEYDOWN, key=pygame.K_w)
+    )
+    ticks, tick = iter(range(30)), PlayLoop.tick
+    monkeypatch.setattr(PlayLoop, "tick", lambda loop: next(ticks, None) is not None and tick(loop))
+    assert main(["replay", str(walked), "--checkpoint", str(weights)]) == 0
+    (report,) = (tmp_path / "sessions").glob("*/report.json")
+    assert json.loads(report.read_text())["coherence"]["calibrated"]
+
+
 def test_a_replay_is_left(tmp_path: Path, window: Window, keyboard: Keyboard) -> None:
     shown = Replay(read_log(recorded(tmp_path / "a")), FakeEngine(SIZE))
     keyboard.press(pygame.K_ESCAPE)
     assert ReplayLoop(shown, window, pace=keyboard, clock=keyboard, events=keyboard.events).run() is None
 
 
-def test_play_records_in_the_window_when_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_play_records_in_the_window_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genie_lite.commands.visit.display_expected", lambda: True)
     options = VisitOptions(record=True, cap=0.25, seed=4, out=tmp_path)
     ticks = iter(range(10))

@@ -27,7 +27,6 @@ from genie_lite.data.episodes import (
     list_episodes,
     nearest,
     read_episode,
-    thumbnails,
     write_episode,
 )
 from genie_lite.data.policies import random_conditions
@@ -171,11 +170,7 @@ def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_thumbnails_average_and_depth_keeps_the_nearest() -> None:
-    frame = np.zeros((1, 144, 256, 3), np.uint8)
-    frame[0, 0, :2], frame[0, 1, :2] = 255, 10
-    assert thumbnails(frame)[0, 0, 0].tolist() == [133] * 3  # the mean 132.5, rounded up
-    assert thumbnails(frame).shape == (1, 72, 128, 3)
+def test_depth_keeps_the_nearest() -> None:
     depth = np.full((144, 256), FAR, np.float32)
     depth[5, 9] = NEAR
     small = compact_depth(nearest(depth))

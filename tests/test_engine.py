@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import shaken, tiny_model
+from tiny import saved, shaken, tiny_model
 
 from genie_lite.actions import IDLE, Action
 from genie_lite.camera import Pose, log_depth
@@ -22,7 +22,7 @@ from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.engine.protocol import Frame
 from genie_lite.errors import CheckpointError, ImageError, UsageError
 from genie_lite.model.autoencoder import PICTURE_SIZES
-from genie_lite.model.checkpoint import PARTS, load_model, save_part
+from genie_lite.model.checkpoint import load_model
 from genie_lite.model.first_frame import STEPS
 from genie_lite.model.imagination import AHEAD, AROUND
 from genie_lite.model.recall import Recall
@@ -33,11 +33,7 @@ needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    model = shaken(tiny_model())
-    for name in PARTS:
-        save_part(folder, model, name)
-    return folder
+    return saved(tmp_path_factory.mktemp("checkpoint") / "tiny", shaken(tiny_model()))
 
 
 MakeEngine = Callable[..., DreamEngine]

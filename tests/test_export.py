@@ -1,3 +1,4 @@
+import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +9,31 @@ import pytest
 from PIL import Image
 from walks import SIZE, recorded
 
+from genie_lite.actions import Action
 from genie_lite.commands.episode import export_episode
 from genie_lite.data.episodes import read_episode
 from genie_lite.engine.fake import FakeEngine
-from genie_lite.errors import OutputError, RecordingError
+from genie_lite.engine.protocol import Frame
+from genie_lite.errors import OutputError, RecordingError, UsageError
 from genie_lite.recording.export import export
 from genie_lite.recording.reader import read_log
 from genie_lite.recording.replay import drive
 from genie_lite.recording.video import LiveVideo, read_video
+
+needs_pyarrow = pytest.mark.skipif(
+    importlib.util.find_spec("pyarrow") is None, reason='needs pyarrow: pip install "genie_lite[export]"'
+)
+KINDS = ["mp4", "gif", "webp", "frames", pytest.param("dataset", marks=needs_pyarrow)]
+
+
+class Interrupted(FakeEngine):
+    """Ctrl-C comes in its sixth frame."""
+
+    def step(self, action: Action) -> Frame:
+        frame = super().step(action)
+        if frame.index == 5:
+            raise KeyboardInterrupt
+        return frame
 
 
 def test_exports_show_every_frame(tmp_path: Path) -> None:
@@ -61,6 +79,58 @@ def test_a_recording_without_a_video_says_how_to_go_on(tmp_path: Path) -> None:
     log = read_log(folder)
     with pytest.raises(RecordingError, match="--redraw"):
         export(replace(log, header=replace(log.header, video_from=13)), "gif", tmp_path / "out.gif")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_export_that_finds_no_picture_leaves_nothing_and_its_advice_can_be_followed(
+    kind: str, tmp_path: Path
+) -> None:
+    folder, out = recorded(tmp_path / "a"), tmp_path / "out"
+    whole = (folder / "video.mp4").read_bytes()
+    for damaged in (b"no video", whole[: whole.index(b"moof") - 4]):
+        (folder / "video.mp4").write_bytes(damaged)
+        with pytest.raises(RecordingError, match="--redraw"):
+            export(read_log(folder), kind, out)
+        assert not out.exists()
+    export(read_log(folder), kind, out, FakeEngine(SIZE))
+    assert out.exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_interrupted_export_leaves_nothing(kind: str, tmp_path: Path) -> None:
+    log, out = read_log(recorded(tmp_path / "a")), tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        export(log, kind, out, Interrupted(SIZE))
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    export(log, kind, out, FakeEngine(SIZE))
+    assert out.exists()
+
+
+@needs_pyarrow
+def test_an_interrupted_export_leaves_a_data_set_as_it_was(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    export(read_log(recorded(tmp_path / "a")), "dataset", out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        export(read_log(recorded(tmp_path / "b")), "dataset", out, Interrupted(SIZE))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize(("kind", "form"), [("gif", "GIF"), ("webp", "WEBP")])
+def test_a_moving_picture_may_have_any_name(kind: str, form: str, tmp_path: Path) -> None:
+    log = read_log(recorded(tmp_path / "a"))
+    for name in ("walk", "walk.xyz"):
+        export(log, kind, tmp_path / name)
+        with Image.open(tmp_path / name) as moving:
+            assert moving.format == form and moving.n_frames > 1
+
+
+def test_a_name_that_ends_like_another_kind_is_refused(tmp_path: Path) -> None:
+    log = read_log(recorded(tmp_path / "a"))
+    for kind, name, told in (("webp", "a.mp4", "--to mp4"), ("mp4", "a.GIF", "--to gif"), ("frames", "a.webp", "webp")):
+        with pytest.raises(UsageError, match=told):
+            export(log, kind, tmp_path / name)
+        assert not (tmp_path / name).exists()
 
 
 def test_a_data_set_has_a_row_for_each_recording(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from genie_lite.bench.heldout import Truth, record
 from genie_lite.camera import FAR, NEAR, TAN_X, TAN_Y
 from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.engine.shipped import checkpoint_roots, find_judge
-from genie_lite.errors import CheckpointError, RenderError
+from genie_lite.errors import CheckpointError, OutputError, RenderError
 from genie_lite.model.egomotion import MIRRORED, USUAL, egomotion
 from genie_lite.model.judge import CLIP_DIM, KEYS, Judge, JudgeNet, load_judge, pressed_keys, save_judge
 from genie_lite.worlds import make_world
@@ -103,6 +103,16 @@ def test_a_judge_comes_back_from_its_files(judge: Judge, tmp_path: Path) -> None
     )
     assert again.made == judge.made and torch.equal(again.net.scale, judge.net.scale)
     assert (tmp_path / "judge.safetensors").stat().st_size < 3_000_000
+
+
+def test_a_judge_that_cannot_be_written_whole_leaves_the_one_before(judge: Judge, tmp_path: Path) -> None:
+    save_judge(tmp_path, judge)
+    before = (tmp_path / "judge.safetensors").read_bytes()
+    (tmp_path / "judge.json.tmp").mkdir()
+    judge.net.scale.fill_(9.0)
+    with pytest.raises(OutputError, match="cannot write the judge"):
+        save_judge(tmp_path, Judge(judge.net, {"steps": 9}))
+    assert load_judge(tmp_path).made == {"steps": 0} and (tmp_path / "judge.safetensors").read_bytes() == before
 
 
 def test_a_damaged_judge_is_refused(judge: Judge, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import shaken, tiny_model
+from tiny import saved, shaken, tiny_model
 
 from genie_lite.actions import Action
 from genie_lite.bench import meter, trials
@@ -19,7 +19,6 @@ from genie_lite.engine import shipped
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import GenieLiteError, OutputError, UsageError
 from genie_lite.model import judge
-from genie_lite.model.checkpoint import PARTS, save_part
 from genie_lite.session.calibration import read_calibration
 from genie_lite.session.signals import JUDGED_EVERY
 from genie_lite.worlds import make_world
@@ -27,11 +26,7 @@ from genie_lite.worlds import make_world
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoint")
-    model = shaken(tiny_model())
-    for name in PARTS:
-        save_part(folder, model, name)
-    return folder
+    return saved(tmp_path_factory.mktemp("checkpoint"), shaken(tiny_model()))
 
 
 @pytest.fixture(autouse=True)

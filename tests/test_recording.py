@@ -188,9 +188,7 @@ def test_a_folder_that_cannot_be_made_ends_only_the_recording(tmp_path: Path) ->
     assert session.state is State.RUNNING and recorder.problem is not None and "--out" in recorder.problem
 
 
-def test_frames_that_the_encoder_cannot_take_are_dropped_and_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_frames_that_the_encoder_cannot_take_are_dropped_and_counted(tmp_path: Path) -> None:
     video = LiveVideo(tmp_path / "video.mp4", backlog=0)
     for index in range(5):
         video.offer(np.zeros((144, 256, 3), np.uint8), index)

@@ -15,23 +15,23 @@ from torch.nn import functional as F
 
 pytest.importorskip("gymnasium", reason="needs the training packages")
 
-from tiny import TINY, tiny_model
+from tiny import TINY, saved, tiny_model
 from training import fitted, free_port, join, leave, mean_loss
 
 from genie_lite.actions import JUMP_STEPS, Action
 from genie_lite.conditions import CONDITION_NAMES, biome
 from genie_lite.data.collect import Options as CollectOptions
 from genie_lite.data.collect import collect
-from genie_lite.data.episodes import read_episode, write_episode
+from genie_lite.data.episodes import list_episodes, read_episode, write_episode
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.errors import DataError, UsageError
 from genie_lite.model.autoencoder import ConditionsHead
-from genie_lite.model.checkpoint import PARTS, Model, load_model, save_part
+from genie_lite.model.checkpoint import PARTS, Model, load_model
 from genie_lite.model.first_frame import DEPTH_STEP, LATENT_STEP, FirstFrame, FirstFrameConfig
 from genie_lite.model.layers import to_unit
 from genie_lite.model.motion import WALK_STEP, Motion, jump_steps, stride
 from genie_lite.train.autoencoder import AutoencoderPart, FramePart, PicturesPart, ThumbnailPart
-from genie_lite.train.clips import FrameSet, LatentSet, Walk, episode_paths, load_frames, load_latents, load_walks
+from genie_lite.train.clips import FrameSet, LatentSet, Walk, load_frames, load_latents, load_walks
 from genie_lite.train.command import ORDER, Options, main
 from genie_lite.train.dynamics import DynamicsPart
 from genie_lite.train.first_frame import FOG, fit_first_frame, shown
@@ -152,7 +152,7 @@ def looking_up(latents: LatentSet) -> Tensor:
 def test_the_first_frame_keeps_only_level_open_views_and_their_depth(
     model: Model, latents: LatentSet, data: Path, tmp_path: Path
 ) -> None:
-    poses, files = looking_up(latents), episode_paths(data, "train")
+    poses, files = looking_up(latents), list_episodes(data, "train")
     poses[[8, 16, 24], 4] = 0.02
     episode = read_episode(files[0])
     depth = episode.depth.copy()
@@ -194,7 +194,7 @@ def test_the_first_frame_prefers_clear_views_that_show_their_country(latents: La
     read[1] = torch.from_numpy(biome("snow").to_array())
     module = FirstFrame(FirstFrameConfig(examples=2))
     seen = replace(latents, poses=poses, conditions=told)
-    found = fit_first_frame(module, seen, episode_paths(data, "train"), Reader(read))
+    found = fit_first_frame(module, seen, list_episodes(data, "train"), Reader(read))
     assert found == {"views": 4, "fitting": 2, "kept": 2}
     torch.testing.assert_close(module.examples, latents.latents[rows[2:]].float(), atol=LATENT_STEP, rtol=0)
 
@@ -268,8 +268,6 @@ def test_encoded_episodes_lie_end_to_end_and_are_encoded_once(data: Path, model:
 
 def test_without_data_training_says_how_to_get_some(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="genie-lite collect"):
-        episode_paths(tmp_path, "train")
-    with pytest.raises(DataError, match="genie-lite collect"):
         main(Options(part="autoencoder", data=tmp_path / "nowhere", out=tmp_path / "out", budget="1s"))
 
 
@@ -281,11 +279,8 @@ def test_train_all_leaves_a_checkpoint_that_dreams(data: Path, tmp_path: Path, m
     monkeypatch.setattr(DynamicsPart, "sheet", lambda self, module, path: None)
     monkeypatch.setattr("genie_lite.train.weather.LIT_PLACES", 4)
     monkeypatch.setattr("genie_lite.train.weather.LIGHT_STEPS", 20)
-    tiny = tiny_model()
-    for name in PARTS:
-        save_part(tmp_path / "tiny", tiny, name)
-    out = tmp_path / "out"
-    options = Options(data=data, out=out, budget="4s", batch=4, most_frames=40, start_from=tmp_path / "tiny")
+    start, out = saved(tmp_path / "tiny", tiny_model()), tmp_path / "out"
+    options = Options(data=data, out=out, budget="4s", batch=4, most_frames=40, start_from=start)
     assert main(options) == 0
     model = load_model(out)
     assert model.config == TINY and set(model.made) == set(ORDER)
@@ -327,11 +322,8 @@ def test_after_train_all_every_process_has_the_same_weights(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    for name in PARTS:
-        save_part(tmp_path / "tiny", tiny_model(), name)
-    options = Options(
-        data=data, out=tmp_path / "out", budget="4s", batch=4, most_frames=40, start_from=tmp_path / "tiny"
-    )
+    start = saved(tmp_path / "tiny", tiny_model())
+    options = Options(data=data, out=tmp_path / "out", budget="4s", batch=4, most_frames=40, start_from=start)
     torch.multiprocessing.spawn(_all_in_one_of_two, (free_port(), options), nprocs=2)
     one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     for name, weights in load_model(tmp_path / "out", ("autoencoder",)).autoencoder.state_dict().items():

@@ -50,10 +50,13 @@ def test_the_judges_losses_fall(data: Path, tmp_path: Path) -> None:
 def test_a_mirrored_view_is_mirrored_with_its_depth(data: Path) -> None:
     views = load_views(data, "train", 12)
     views.depth += torch.linspace(0, 0.1, 128).half()
+    ramp = torch.linspace(0, 255, 256).byte()
+    views.frames = ramp[:, None].expand_as(views.frames).clone()
     frames, depth, _ = views.draw(16, torch.Generator().manual_seed(0))
     flipped = depth[:, 0, 0, 0] > depth[:, 0, 0, -1]
     assert 0 < flipped.sum() < 16
-    assert not (frames[flipped] == frames[flipped].flip(3)).all() or (frames == frames[..., :1]).all()
+    assert torch.equal(frames[..., 0] > frames[..., -1], flipped[:, None, None].expand(-1, 3, 144))
+    torch.testing.assert_close(frames[flipped].flip(3), frames[~flipped][:1].expand_as(frames[flipped]))
 
 
 def test_keys_are_learnt_from_motions_to_both_sides() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lightly import run_lightly
 from PIL import Image
 from some_worlds import LAKE, PHOTO, SAND, SHIPPED, any_conditions, written
-from tiny import tiny_model
+from tiny import saved, tiny_model
 
 from genie_lite.cli import main
 from genie_lite.commands import play, visit
@@ -22,7 +22,7 @@ from genie_lite.engine.fake import FakeEngine
 from genie_lite.engine.protocol import ENGINE, Frame, Start
 from genie_lite.engine.shipped import weights_hash
 from genie_lite.errors import CheckpointError
-from genie_lite.model.checkpoint import PARTS, load_model, save_part
+from genie_lite.model.checkpoint import PARTS, load_model
 from genie_lite.play.choice import reading_of
 from genie_lite.play.loop import PlayLoop
 from genie_lite.play.screen import Screen
@@ -64,13 +64,10 @@ def test_a_picture_is_packed_into_the_file(tmp_path: Path) -> None:
 
 
 def test_it_notes_the_weights(tmp_path: Path) -> None:
-    model = tiny_model()
-    for name in PARTS:
-        save_part(tmp_path / "tiny", model, name)
-    out = tmp_path / "a.world.json"
-    assert main(["worlds", "save", str(out), "--checkpoint", str(tmp_path / "tiny")]) == 0
-    known = load_model(tmp_path / "tiny").hash
-    assert read_world(out).checkpoint == weights_hash(tmp_path / "tiny") == known
+    weights, out = saved(tmp_path / "tiny", tiny_model()), tmp_path / "a.world.json"
+    assert main(["worlds", "save", str(out), "--checkpoint", str(weights)]) == 0
+    known = load_model(weights).hash
+    assert read_world(out).checkpoint == weights_hash(weights) == known
 
 
 def test_weights_that_are_not_there_have_no_hash(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """A model so small that tests can train and play it."""
 
+from pathlib import Path
+
 import torch
 
 from genie_lite.conditions import BIOMES, biome
 from genie_lite.model.autoencoder import AutoencoderConfig
-from genie_lite.model.checkpoint import PARTS, Model, ModelConfig
+from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, save_part
 from genie_lite.model.first_frame import FirstFrameConfig
 from genie_lite.model.unet import UNetConfig
 
@@ -36,6 +38,13 @@ def with_examples(model: Model) -> Model:
     asked = torch.stack([torch.from_numpy(biome(name).to_array()) for name in BIOMES * 4])
     model.first_frame.fit(torch.randn(len(asked), 16, 18, 32), torch.full((len(asked), 72, 128), 0.6), asked)
     return model
+
+
+def saved(folder: Path, model: Model) -> Path:
+    """Writes every part into the folder, which it returns."""
+    for name in PARTS:
+        save_part(folder, model, name)
+    return folder
 
 
 def shaken(model: Model) -> Model:

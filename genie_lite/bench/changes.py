@@ -37,8 +37,8 @@ WEATHERS = tuple(name for name in STRENGTHS if name not in LAND)
 """The strengths that come and go."""
 
 UNASKED, ASTRAY = 0.05, 0.95
-"""Up to which change a strength counts as not asked to change, and the share of films in which its reading then has to
-change by less than where something is read."""
+"""A strength asked to change by less than UNASKED counts as not asked. The ASTRAY quantile of how far such readings
+move in the simulator is the noise that a real change must exceed."""
 
 LEAST_SPREAD = 4.0
 """No true picture's contrast counts as less than this, in grey levels."""
@@ -57,7 +57,7 @@ class Kind:
 
     def asked(self, now: Conditions) -> Conditions:
         """What the conditions shall become."""
-        return replace(parse(self.text, now).conditions)
+        return parse(self.text, now).conditions
 
 
 def _dry(now: Conditions) -> Conditions:

@@ -34,7 +34,7 @@ class HeldOutFlags:
     runtime: Literal["auto", "openvino", "eager"] = "auto"
     """What runs the networks."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
-    """Number format; auto measures what this processor does well."""
+    """Number format; auto takes bf16 where the processor has instructions for it."""
     threads: int | None = None
     """Worlds measured at once, each on a processor core of its own (all cores if left out)."""
     out: Path = Path("runs/bench")
@@ -95,12 +95,12 @@ def main(options: Options, plan: Plan | None = None) -> int:
     from genie_lite.bench.report import show, summary_line, write_json
     from genie_lite.bench.summary import summarise
     from genie_lite.engine.runtime import available_cores
-    from genie_lite.model.checkpoint import load_model
+    from genie_lite.engine.shipped import weights_hash
     from genie_lite.model.judge import load_judge
 
     plan = plan or options.plan()
     job = options.job(plan)
-    judge, weights = load_judge(job.judge), load_model(job.engine.checkpoint).hash
+    judge, weights = load_judge(job.judge), weights_hash(job.engine.checkpoint)
     with progress_bar() as bar:
         task = bar.add_task("frames", total=sum(map(plan.frames, range(plan.episodes))))
         worlds = measure_worlds(job, options.threads or available_cores(), lambda n: bar.update(task, advance=n))

@@ -41,11 +41,11 @@ def main(options: Options, plan: EventsPlan | None = None) -> int:
     from genie_lite.bench.pool import measure_worlds
     from genie_lite.bench.report import write_json
     from genie_lite.engine.runtime import available_cores
-    from genie_lite.model.checkpoint import load_model
+    from genie_lite.engine.shipped import weights_hash
 
     plan = plan or options.plan()
     job = options.job(plan)
-    weights = load_model(job.engine.checkpoint).hash
+    weights = weights_hash(job.engine.checkpoint)
     with progress_bar() as bar:
         task = bar.add_task("frames", total=sum(map(plan.frames, range(plan.episodes))))
         cores = options.threads or available_cores()
@@ -85,8 +85,8 @@ def summary(worlds: Sequence[Changes]) -> dict[str, Any]:
         calm = [world.mirrors["none"][name] for world in worlds if world.mirrors]
         eventful = [errors[name] for world in worlds for kind, errors in world.mirrors.items() if kind != "none"]
         found[f"mirror_{name}"], found[f"mirror_{name}_event"] = _mean(calm), _mean(eventful)
-    for name, suffix in (("psnr", ""), ("below_contrast", "")):
-        calm, eventful = found[f"mirror_{name}{suffix}"], found[f"mirror_{name}_event"]
+    for name in ("psnr", "below_contrast"):
+        calm, eventful = found[f"mirror_{name}"], found[f"mirror_{name}_event"]
         found[f"mirror_growth_{name}_db"] = None if calm is None or eventful is None else round(calm - eventful, 2)
     growth, read = found["mirror_growth_below_contrast_db"], found["read"]
     found["reached"] = {
@@ -160,7 +160,7 @@ def _mirror_table(worlds: Sequence[Changes]) -> Table:
 
 
 def _sheet(worlds: Sequence[Changes]) -> Image.Image:
-    """Each kind of event in the first four worlds: before, in the dream, and in the simulator; nothing is picked."""
+    """Each kind of event in the first three worlds: before, in the dream, and in the simulator; nothing is picked."""
     from genie_lite.bench.word_sheets import captioned
 
     rows = []

@@ -13,7 +13,7 @@ from genie_lite.actions import Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH
 from genie_lite.conditions import BIOMES, Conditions
 from genie_lite.data.collect import SPLIT_SEEDS
-from genie_lite.data.policies import Policy, random_conditions
+from genie_lite.data.policies import Policy, conditions_of
 
 POLICIES = ("walk", "keys")
 """Who walks: purposeful walking and random keys take turns, so that every biome is met with both."""
@@ -59,7 +59,7 @@ def record(
     """
     world, seed = world.unwrapped, first_seed + number
     choose_conditions, choose_actions = (np.random.default_rng(c) for c in np.random.SeedSequence(seed).spawn(2))
-    drawn = getattr(world, "sample_conditions", random_conditions)(choose_conditions)
+    drawn = conditions_of(world, choose_conditions)
     start = prepare(led_by(drawn, number % len(BIOMES)))
     name = policy or POLICIES[(number + number // len(BIOMES)) % len(POLICIES)]
     walker = Policy(name, choose_actions, steps)

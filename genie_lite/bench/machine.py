@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import psutil
 import torch
 
 from genie_lite.engine.protocol import EngineInfo
@@ -32,7 +31,9 @@ class Card:
 
 
 def environment_card(info: EngineInfo) -> Card:
-    """The card of this process and the engine in it."""
+    """The card of this process and the engine in it. Needs psutil."""
+    import psutil
+
     return Card(
         cpu=cpu_name(),
         cores=available_cores(),
@@ -59,7 +60,9 @@ def cpu_name() -> str:
 
 
 def resident_mb() -> float:
-    """Memory of this process in megabytes (10^6 bytes)."""
+    """Memory of this process in megabytes (10^6 bytes). Needs psutil."""
+    import psutil
+
     return round(psutil.Process().memory_info().rss / 1e6, 1)
 
 

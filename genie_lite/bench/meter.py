@@ -45,7 +45,7 @@ class Options:
     runtime: Literal["auto", "openvino", "eager"] = "auto"
     """What runs the networks."""
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
-    """Number format; auto measures what this processor does well."""
+    """Number format; auto takes bf16 where the processor has instructions for it."""
     threads: int | None = None
     """Processor threads for the networks (all cores if left out)."""
     out: Path = Path("runs/meter")

@@ -65,8 +65,8 @@ def instruments(job: Job) -> Instruments:
     on, off = (DreamEngine.load(replace(job.engine, memory=memory)) for memory in (True, False))
     meter = read_calibration(job.engine.checkpoint, on.info.checkpoint_hash)
     dreams = (Dream(on, "", meter), Dream(off, NO_MEMORY, meter))
-    # In float32, the measure of all else: the engines' own weights may be rounded.
-    autoencoder = load_model(job.engine.checkpoint).autoencoder
+    # In float32, whatever the engines run in: the measure of all else.
+    autoencoder = load_model(job.engine.checkpoint, ("autoencoder",)).autoencoder
     return Instruments(make_world(job.world), dreams, autoencoder, load_judge(job.judge))
 
 

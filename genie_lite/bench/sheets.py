@@ -27,7 +27,7 @@ CROP = (430, 250, 420, 236)
 """What the decoder's sheet shows of 1280x720: left, top, width, height."""
 
 COMPARED, HISTORY = (0, 3, 6), 96
-"""Held-out worlds that are filmed beside the dream, and the true frames that it begins from."""
+"""Held-out worlds that dream and decoder are shown beside, and the true frames that the dream begins from."""
 
 Sheet = Literal["walk", "idle", "first_frames", "film", "decoder", "beside", "prompts", "events", "pictures"]
 
@@ -166,7 +166,8 @@ def film_beside(engines: Sequence[DreamEngine], world: str, folder: Path, second
 
 
 def decoder(checkpoint: Path, world: str) -> Image.Image:
-    """Three held-out instants: the true 720p picture, what the 720p head makes of it, and 144p enlarged."""
+    """Three held-out instants: the true 720p picture, what the model's 720p head makes of its latent, and the model's
+    own and the true 256x144 picture enlarged."""
     from PIL import Image
 
     from genie_lite.bench.heldout import PICTURE_SIZE, record
@@ -177,15 +178,20 @@ def decoder(checkpoint: Path, world: str) -> Image.Image:
     model, simulator, instant = load_model(checkpoint, ("autoencoder",)), make_world(world), 48
     left, top, width, height = CROP
     rows = []
-    for number in (0, 3, 6):
+    for number in COMPARED:
         truth = record(simulator, number, instant + 1, [instant])
-        large = Image.fromarray(truth.frames[instant]).resize(PICTURE_SIZE, Image.Resampling.BICUBIC)
-        drawn = decoded(model.autoencoder, truth.frames[instant][None], "720p")[0]
-        pictures = (truth.pictures[instant], drawn, large)
+        frames = truth.frames[instant][None]
+        drawn, small = (decoded(model.autoencoder, frames, size)[0] for size in ("720p", "144p"))
+        enlarged = (
+            Image.fromarray(frame).resize(PICTURE_SIZE, Image.Resampling.BICUBIC) for frame in (small, frames[0])
+        )
+        pictures = (truth.pictures[instant], drawn, *enlarged)
         rows.append([_pixels(picture)[top : top + height, left : left + width] for picture in pictures])
     simulator.close()
-    names = [f"world {number}" for number in (0, 3, 6)]
-    return grid(rows, names, ["simulator at 720p", "the model's 720p head", "144p enlarged"])
+    names = [f"world {number}" for number in COMPARED]
+    return grid(
+        rows, names, ["simulator at 720p", "the model's 720p head", "the model's 144p enlarged", "true 144p enlarged"]
+    )
 
 
 def _play(engine: DreamEngine, start: Any, seed: int, steps: int, walking: bool) -> Iterator[NDArray[np.uint8]]:

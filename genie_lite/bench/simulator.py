@@ -14,8 +14,6 @@ from genie_lite.timing import Clock
 if TYPE_CHECKING:
     import numpy as np
 
-    from genie_lite.conditions import Conditions
-
 WARM_UP = 24
 """Steps before anything is measured."""
 
@@ -89,10 +87,10 @@ def measure(world: Any, options: Options, clock: Clock) -> Measured:
 def _walk(world: Any, seed: int, steps: int, found: Measured, clock: Clock) -> None:
     import numpy as np
 
-    from genie_lite.data.policies import ConditionsDrift, pick_policy, random_conditions
+    from genie_lite.data.policies import ConditionsDrift, conditions_of, pick_policy
 
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)]
-    conditions: Conditions = getattr(world, "sample_conditions", random_conditions)(streams[0])
+    conditions = conditions_of(world, streams[0])
     policy, drift = pick_policy(streams[1], steps), ConditionsDrift(streams[2], conditions, steps)
     began = clock()
     _, info = world.reset(seed=seed, options={"conditions": conditions})

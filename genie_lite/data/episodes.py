@@ -93,14 +93,6 @@ class Episode:
         return len(self.frames)
 
 
-def thumbnails(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What memory sees of frames: uint8 (..., 144, 256, 3) -> (..., 72, 128, 3), the rounded mean of 2x2 blocks."""
-    total = frames[..., ::2, ::2, :].astype(np.uint16)
-    for row, column in ((0, 1), (1, 0), (1, 1)):
-        total += frames[..., row::2, column::2, :]
-    return ((total + 2) >> 2).astype(np.uint8)
-
-
 def nearest(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     """The nearest point of each 2x2 block, metres: float32 (144, 256) -> (72, 128)."""
     rows = np.minimum(depth[::2], depth[1::2])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -240,6 +241,12 @@ def random_conditions(rng: np.random.Generator) -> Conditions:
     names = ("fog", "clouds", "vegetation", "ruggedness", "water", "settlement")
     strengths = {name: float(rng.uniform(0, 1)) for name in names}
     return Conditions(meadow=1.0, hour=float(rng.uniform(0, 23.99)), **strengths).with_biomes(weights)
+
+
+def conditions_of(world: Any, rng: np.random.Generator) -> Conditions:
+    """Random conditions to the taste of a world (the Env of `make_world`, unwrapped), or any if it has none."""
+    drawn: Conditions = getattr(world, "sample_conditions", random_conditions)(rng)
+    return drawn
 
 
 class ConditionsDrift:

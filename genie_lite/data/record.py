@@ -11,7 +11,7 @@ from genie_lite.actions import ACTION_DIM, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, THUMB_HEIGHT, THUMB_WIDTH
 from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.data.episodes import PICTURE_HEIGHT, PICTURE_WIDTH, Episode, compact_depth, nearest
-from genie_lite.data.policies import ConditionsDrift, pick_policy, random_conditions
+from genie_lite.data.policies import ConditionsDrift, conditions_of, pick_policy
 
 
 def record_episode(
@@ -25,7 +25,7 @@ def record_episode(
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
     choose_conditions, choose_policy, choose_drift, choose_pictures = streams
     world = world.unwrapped
-    conditions = getattr(world, "sample_conditions", random_conditions)(choose_conditions)
+    conditions = conditions_of(world, choose_conditions)
     policy = pick_policy(choose_policy, steps)
     drift = ConditionsDrift(choose_drift, conditions, steps)
     tape = _Tape(steps, np.sort(choose_pictures.choice(steps, min(pictures, steps), replace=False)))

@@ -15,7 +15,7 @@ from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, THUMB_HEIGHT, THUMB_WID
 from genie_lite.conditions import CONDITIONS_DIM, biome
 from genie_lite.data.collect import SPLIT_SEEDS
 from genie_lite.data.episodes import compact_depth, nearest
-from genie_lite.data.policies import random_conditions
+from genie_lite.data.policies import conditions_of
 from genie_lite.worlds import make_world
 
 FIRST_SEED = SPLIT_SEEDS["train"] + 900_000
@@ -48,8 +48,7 @@ def draw_skies(world: Any, number: int, skies: int, still: bool = False) -> View
     """
     world, seed = world.unwrapped, FIRST_SEED + number
     random = np.random.default_rng(seed)
-    sample = getattr(world, "sample_conditions", random_conditions)
-    world.reset(seed=seed, options={"conditions": sample(random)})
+    world.reset(seed=seed, options={"conditions": conditions_of(world, random)})
     frames = np.empty((skies, FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
     depth = np.empty((skies, THUMB_HEIGHT, THUMB_WIDTH), np.float16)
     conditions, pitch = np.empty((skies, CONDITIONS_DIM), np.float32), np.empty(skies, np.float32)
@@ -59,7 +58,7 @@ def draw_skies(world: Any, number: int, skies: int, still: bool = False) -> View
             world.step(ahead.to_array())
     side = random.choice([-1.0, 1.0])
     for index in range(skies):
-        world.set_conditions(sample(random))
+        world.set_conditions(conditions_of(world, random))
         action = IDLE if still else Action(forward=1.0, turn=side, look=random.uniform(-1, 1), run=True)
         frames[index], _, _, _, info = world.step(action.to_array())
         depth[index] = compact_depth(nearest(info["depth"]))
@@ -73,14 +72,14 @@ def still_films(
     """What a still eye sees of so many places of `make_world(name)` under so many skies each, in which rain or snow
     falls (`kind`): uint8 (frames, 144, 256, 3) and the conditions, float32 (18,). strength: of what falls; at noon over
     dark land if given, else at random and any hour. Raises RenderError."""
+    noon = biome("volcanic", hour=12.0, fog=0.0, clouds=0.7)
     with closing(make_world(name)) as world:
         for number in range(places):
             random = np.random.default_rng(FIRST_SEED + number)
-            sample = getattr(world.unwrapped, "sample_conditions", random_conditions)
-            start = sample(random) if strength is None else biome("volcanic", fog=0.0)
+            start = conditions_of(world.unwrapped, random) if strength is None else biome("volcanic", fog=0.0)
             world.reset(seed=FIRST_SEED + number, options={"conditions": start})
             for _ in range(skies):
-                sky = sample(random) if strength is None else biome("volcanic", hour=12.0, fog=0.0, clouds=0.7)
+                sky = conditions_of(world.unwrapped, random) if strength is None else noon
                 other = "rain" if kind == "snowfall" else "snowfall"
                 much = float(random.uniform(0.4, 1)) if strength is None else strength
                 world.unwrapped.set_conditions(replace(sky, **{kind: much, other: 0.0}))

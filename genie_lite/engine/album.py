@@ -32,8 +32,9 @@ GUESSED = 0.8
 """How far what is only imagined is to be trusted when it is recalled, beside what was seen."""
 
 FAITHFUL = 72
-"""Frames for which a dream with a true past does not trust it at all: what is left of the truth is worth more. After
-as many more it trusts it as far as ever; one that began with nothing true at once, or without memory bit by bit."""
+"""Frames after a true past during which imagined views get no trust, for what is left of the truth is worth more; it
+then rises linearly to GUESSED over as many frames. A new dream with memory trusts them at once, one without memory
+ramps up from frame 0."""
 
 FADE = 12
 """Frames that a view takes to come over the dream when the eye gets to where it shows most."""

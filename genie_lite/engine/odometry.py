@@ -21,18 +21,17 @@ LASTING = 0.97
 """Share of a step's rise that is told to the next one: a slope must not go on for ever."""
 
 SEEN_SLOPE, SEEN_HEIGHT = 0.3, 0.1
-"""Shares, where ground has been seen well, by which each step rises as its slope says instead of as before, and goes to
-its height. What is seen is off by decimetres, so it is only listened to in the long run."""
+"""How far each step corrects the rise towards the slope that was seen, and the height towards the ground that was seen:
+shares, scaled by how sure the fit is. Small, because seen depth is off by decimetres."""
 
 SURE_FOOTED = 10.0
-"""Metres of walking after which one knows the ground below so little that it is listened to that much; on the way there
-in proportion."""
+"""Metres of walking over which the influence of seen ground grows linearly from none to full."""
 
 ASIDE = (0.0, 0.5, -0.5, 1.0, -1.0)
 """Radians by which a step is turned, one after the other, until nothing bars its way; it is shorter the more it is."""
 
 CLOSER = 0.05
-"""Metres that a step may end nearer to what stands there than REACH, so that one gets past."""
+"""Tolerance in metres: a step may end up to this much inside REACH of an obstacle, so that one gets past."""
 
 
 class Odometry:

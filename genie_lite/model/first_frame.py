@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.camera import THUMB_HEIGHT, THUMB_WIDTH
-from genie_lite.conditions import BIOMES, CONDITIONS_DIM, SKY_COLUMNS
+from genie_lite.conditions import BIOME_COLUMNS, BIOMES, CONDITIONS_DIM, HOUR_COLUMNS, SKY_COLUMNS
 from genie_lite.model.autoencoder import LATENT_BOUND, LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH
 from genie_lite.model.candidates import Candidates, blurred, shares
 from genie_lite.model.sampler import flow
@@ -30,8 +30,8 @@ WINDOWS = ((0.35, (35, 15), 480.0), (0.6, (9, 9), 160.0), (1.0, (5, 5), 64.0))
 fewer than it has, for neighbours tell much the same."""
 
 LIKE, STRICTNESS = 8, 14.0
-"""So many examples are like what is asked for, wherever that is; and how much being no more like it than the last of
-them costs, beside the likest, in units of log-probability."""
+"""Scale of the prior: an example as far from the request as the LIKE-th after the nearest loses STRICTNESS in
+log-probability."""
 
 CHANCE = 4.5
 """Spread of the chance by which one example is preferred to another, in the same units."""
@@ -196,6 +196,6 @@ class FirstFrame(nn.Module):
 
 def _features(conditions: Tensor) -> Tensor:
     """B 18 -> B 35: the conditions, each biome at each hour (light colours land), and 1."""
-    biomes, hour = conditions[:, : len(BIOMES)], conditions[:, len(BIOMES) : len(BIOMES) + 2]
+    biomes, hour = conditions[:, BIOME_COLUMNS], conditions[:, HOUR_COLUMNS]
     both = (biomes[:, :, None] * hour[:, None]).flatten(1)
     return torch.cat([conditions, both, torch.ones_like(conditions[:, :1])], 1)

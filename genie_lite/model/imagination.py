@@ -41,10 +41,7 @@ CHANCE = 6.0
 of the plain that is seen already."""
 
 STEPS = 10
-"""Denoising steps of a view."""
-
-PACE = 1
-"""Denoising steps a frame."""
+"""Denoising steps of a view, one a frame."""
 
 REDRAWN = 0.3
 """Flow time until which a view that is drawn anew keeps to what it was."""
@@ -56,8 +53,8 @@ ALIKE = 0.4
 """Mean squared difference from which on two cells hardly show the same, so that only the light can differ."""
 
 MATCHED, LITTLE = (5, 63), 0.02
-"""Rows and columns over whose mean a view takes the colours of what was seen, and the square of the share of them that
-has to be seen for that."""
+"""Window (rows, columns) over which a new view's colours are matched to what was seen, and the match's regulariser: at
+a seen share of sqrt(LITTLE) it has half its effect, below it little."""
 
 ImaginedView = tuple[Tensor, Tensor, Tensor]
 """A finished view: latent 1 16 18 32, log-depth 1 1 72 128, and its pose, 1 5."""
@@ -85,7 +82,7 @@ class Imagination:
     def step(
         self, memory: SpatialMemory, last: Tensor, pose: Tensor, motion: Tensor, conditions: Tensor, noise: Tensor
     ) -> ImaginedView | None:
-        """Begins a view if one is needed, or goes on with it by PACE denoising steps; returns a finished one.
+        """Begins a view if one is needed, or goes on with it by one denoising step; returns a finished one.
 
         last: 1 4 72 128, the newest frame's thumbnail; pose: 1 5, from where it was seen; motion: 1 5, what the eye
         does now; conditions: 1 18; noise: a new view's, 1 16 18 32.
@@ -98,9 +95,8 @@ class Imagination:
                     break
             else:
                 return None
-        for _ in range(min(PACE, self._left)):
-            drawn = next(self._drawing)
-            self._left -= 1
+        drawn = next(self._drawing)
+        self._left -= 1
         return self._finished(drawn) if self._left == 0 else None
 
     def around(

@@ -35,11 +35,11 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.actions import JUMP_STEPS
 from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.errors import CheckpointError, OutputError
 from genie_lite.model.egomotion import READ_DIM, egomotion
 from genie_lite.model.layers import SeparableBlock, to_unit
+from genie_lite.model.motion import jump_steps
 from genie_lite.model.readers import KEYS, ConditionsReader, DepthReader, KeyReader
 
 FORMAT = "genie_lite judge 4"
@@ -206,19 +206,11 @@ def pressed_keys(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArr
     shows only while one walks. A jump counts for as long as it lasts, since no key changes anything before one lands;
     the first action finds the player on the ground."""
     axes = [sign * actions[:, axis] > PRESSED for axis in range(4) for sign in (1, -1)]
-    pressed = np.stack([*axes, _in_the_air(actions[:, 4] > 0.5), actions[:, 5] > 0.5], 1)
+    flying = np.array(jump_steps(torch.from_numpy(actions[:, 4] > 0.5)), bool)
+    pressed = np.stack([*axes, flying, actions[:, 5] > 0.5], 1)
     shown = np.ones_like(pressed)
     shown[:, KEYS.index("run")] = np.abs(actions[:, :2]).max(1) > PRESSED
     return pressed & shown, shown
-
-
-def _in_the_air(jump: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    flying, landed = np.zeros_like(jump), 0
-    for step in np.flatnonzero(jump).tolist():
-        if step >= landed:
-            landed = step + JUMP_STEPS
-            flying[step:landed] = True
-    return flying
 
 
 def raw_clips(observed: Observed, length: int, hop: int) -> NDArray[np.float64]:
@@ -240,10 +232,13 @@ def save_judge(folder: Path, judge: Judge) -> None:
         for name, value in judge.net.state_dict().items()
     }
     card = {"format": FORMAT, "made": judge.made}
+    files = {WEIGHTS_FILE: save(tensors), CARD_FILE: (json.dumps(card, indent=2) + "\n").encode()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / WEIGHTS_FILE).write_bytes(save(tensors))
-        (folder / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+        for name, content in files.items():
+            (folder / f"{name}.tmp").write_bytes(content)
+        for name in files:
+            (folder / f"{name}.tmp").replace(folder / name)
     except OSError as error:
         raise OutputError(f"cannot write the judge to {folder}: {error.strerror or error}") from error
 

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genie_lite.camera import FAR, NEAR, THUMB_HEIGHT, THUMB_WIDTH
-from genie_lite.conditions import BIOMES
+from genie_lite.conditions import BIOME_COLUMNS, BIOMES, HOUR_COLUMNS, WEATHER_COLUMNS
 from genie_lite.model.reproject import SKY, camera_rays
 
 SKY_FEATURES = 13 + len(BIOMES)
 WEATHER = [9, 10, 11, 12]
-"""Which of them tell fog, rain, snowfall and clouds."""
+"""Which sky features tell fog, rain, snowfall and clouds."""
 
 DEPTHS, HEIGHTS = 24, 20
 """Entries of the table: distances of land, from near to far, and one for the sky; sines of angles, from below to above
@@ -32,7 +32,7 @@ MOST_GAIN = 3.0
 """By what a thing's own colour is made stronger at most: what is lost in fog or darkness does not come back."""
 
 FAINTEST = -8.0
-"""Logarithm of the share of a thing's light from which on no less comes through the air."""
+"""Lower bound on the logarithm of the share of light that passes through the air."""
 
 
 class Light(nn.Module):
@@ -132,8 +132,8 @@ def heights(pitch: Tensor) -> Tensor:
 
 def sky_features(conditions: Tensor) -> Tensor:
     """Conditions B 18 -> B SKY_FEATURES: four waves of the hour, the weather, and the biomes."""
-    sin, cos = conditions[:, 8], conditions[:, 9]
+    sin, cos = conditions[:, HOUR_COLUMNS].unbind(1)
     two, three = (2 * sin * cos, cos * cos - sin * sin), (3 * sin - 4 * sin**3, 4 * cos**3 - 3 * cos)
     four = (2 * two[0] * two[1], two[1] ** 2 - two[0] ** 2)
     hours = torch.stack([torch.ones_like(sin), sin, cos, *two, *three, *four], 1)
-    return torch.cat([hours, conditions[:, 10:14], conditions[:, :8]], 1)
+    return torch.cat([hours, conditions[:, WEATHER_COLUMNS], conditions[:, BIOME_COLUMNS]], 1)

@@ -28,8 +28,8 @@ SPLITS = ((4, 1, 8.0), (8, 2, math.inf))
 the next."""
 
 BEND = 0.3
-"""By how much of itself 1 / depth may differ from what it is on the plane before or behind for two neighbours still to
-be of one surface."""
+"""Two neighbours are of one surface if the second difference of 1 / depth, on its flatter side, is below this share of
+the smaller 1 / depth."""
 
 OUTSIDE = 3.0
 """Where what lies far outside the picture (at -1 to 1) is taken to lie."""

@@ -37,7 +37,7 @@ def flow(
         yield x
 
 
-def sample(predict: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: int, shift: float = 1.0) -> Tensor:
+def sample(predict: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: int) -> Tensor:
     """The end of the flow (see `flow`)."""
-    *_, end = flow(predict, noise, steps, shift)
+    *_, end = flow(predict, noise, steps)
     return end

@@ -25,7 +25,7 @@ UNLIKE = 0.15
 as not."""
 
 LIKELY, DOUBT = 0.35, 0.005
-"""How wrong (as a logarithm) given depth may be for a difference of colours of DOUBT to be as good a reason to stay."""
+"""Prior on the given depth: changing it by LIKELY (natural log) costs as much as a colour difference of DOUBT."""
 
 FIT = 0.002
 """Difference of colours by which a depth fits so much worse than another that it hardly counts."""

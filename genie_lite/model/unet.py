@@ -1,4 +1,4 @@
-"""The convolutional U-Net behind dynamics and first frame: 32x18 -> 16x9 -> 8x5 and back, one FiLM vector for all."""
+"""The convolutional U-Net behind dynamics: 32x18 -> 16x9 -> 8x5 and back, one FiLM vector for all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from genie_lite.model.layers import ResidualBlock, SelfAttention, zero
 
 @dataclass(frozen=True, slots=True)
 class UNetConfig:
-    """Channels at the three sizes, residual blocks on the way down, in the middle, and on the way up."""
+    """Channels at the three sizes, residual blocks on the way down, in the middle, and on the way up; embedding:
+    numbers that the vector becomes, from which every block's scale and shift are read."""
 
     channels: tuple[int, int, int] = (64, 128, 256)
     down_blocks: tuple[int, int] = (1, 1)

@@ -19,7 +19,7 @@ SMOOTH_PIXELS = 1280 * 720
 class Window:
     """Opens the display. Raises DisplayError where there is none. Close it, or use it as a context manager."""
 
-    def __init__(self, size: tuple[int, int] = SIZE, title: str = "genie_lite") -> None:
+    def __init__(self, size: tuple[int, int] = SIZE) -> None:
         self._windowed_size, self._fullscreen = size, False
         self._laid_out: tuple[int, int] | None = None
         self._staging = pygame.Surface((0, 0))
@@ -28,7 +28,7 @@ class Window:
             pygame.font.init()
             pygame.joystick.init()
             _prefer_shared_memory()
-            pygame.display.set_caption(title)
+            pygame.display.set_caption("genie_lite")
             pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
             raise DisplayError(f"no window can be opened ({error}); use --off-screen for a video instead") from error

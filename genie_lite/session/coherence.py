@@ -29,12 +29,12 @@ ONE_ALARM = STEPS_PER_SECOND
 class CoherenceMeter:
     """Fed one frame at a time; knows the score now, its curve by second, and how long the world held.
 
-    calibration: the fit for the weights that dream. note: why there is none, for the player.
+    calibration: the fit for the weights that dream. `note` tells the player if there is none.
     """
 
-    def __init__(self, calibration: Calibration | None = None, note: str = "not calibrated") -> None:
+    def __init__(self, calibration: Calibration | None = None) -> None:
         self.calibration = calibration
-        self.note = "" if calibration else note
+        self.note = "" if calibration else "not calibrated"
         self.reset()
 
     def reset(self) -> None:

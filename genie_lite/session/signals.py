@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from genie_lite.actions import STEPS_PER_SECOND, Action
 from genie_lite.camera import TAN_X, TAN_Y, THUMB_HEIGHT, THUMB_WIDTH, Pose
-from genie_lite.conditions import Conditions
+from genie_lite.conditions import BIOME_COLUMNS, HOUR_COLUMNS, Conditions
 from genie_lite.engine.protocol import SEEN_EVERY, Frame
 
 JUDGED_EVERY = SEEN_EVERY
@@ -45,7 +45,7 @@ MEMORY_SECONDS = 6.0
 """After so long a frame counts 1/e in such a mean."""
 
 STEADY = -4.0
-"""Flicker of which a dream that nothing disturbs stays short, in 99 of 100 frames."""
+"""Log flicker that an undisturbed dream exceeds in only 1 of 100 frames."""
 
 SMOOTHEST = 0.02
 """The share of a latent's cells that differ least from their neighbours. Every view has some such, in its sky or on its
@@ -195,8 +195,8 @@ class Signals:
             return {}
         seen, wanted = frame.seen.to_array(), asked.to_array()
         return {
-            "seen_biome": float(np.abs(seen[:8] - wanted[:8]).sum() / 2),
-            "seen_hour": float(np.linalg.norm(seen[8:10] - wanted[8:10]) / 2),
+            "seen_biome": float(np.abs(seen[BIOME_COLUMNS] - wanted[BIOME_COLUMNS]).sum() / 2),
+            "seen_hour": float(np.linalg.norm(seen[HOUR_COLUMNS] - wanted[HOUR_COLUMNS]) / 2),
         }
 
     def _changes(self, found: dict[str, float]) -> dict[str, float]:

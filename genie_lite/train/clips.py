@@ -13,17 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genie_lite.data.episodes import list_episodes, read_episode
-from genie_lite.errors import DataError
 from genie_lite.model.autoencoder import LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH, Autoencoder
 from genie_lite.model.layers import to_unit
-
-
-def episode_paths(folder: Path, split: str) -> list[Path]:
-    """The split's episode files. Raises DataError if there is none."""
-    paths = list_episodes(folder, split)
-    if not paths:
-        raise DataError(f"no {split} episodes in {folder}: make some with `genie-lite collect --split {split}`")
-    return paths
 
 
 @dataclass(slots=True)
@@ -41,7 +32,7 @@ class FrameSet:
 
 def load_frames(folder: Path, split: str, device: torch.device, most: int) -> FrameSet:
     """Reads about `most` frames, evenly spread over the split's episodes, and all its 720p pictures."""
-    paths = episode_paths(folder, split)
+    paths = list_episodes(folder, split)
     per_episode = max(1, most // len(paths))
     columns: list[list[Tensor]] = [[] for _ in range(6)]
     for path in paths:
@@ -61,7 +52,7 @@ Walk = tuple[Tensor, Tensor]
 
 def load_walks(folder: Path, split: str, device: torch.device) -> list[Walk]:
     """Reads how the eye went in the split's episodes, and none of what it saw."""
-    episodes = (read_episode(path) for path in episode_paths(folder, split))
+    episodes = (read_episode(path) for path in list_episodes(folder, split))
     told = ((np.array(values, np.float32) for values in (e.poses, e.actions)) for e in episodes)
     return [(torch.from_numpy(poses).to(device), torch.from_numpy(actions).to(device)) for poses, actions in told]
 
@@ -81,7 +72,7 @@ class LatentSet:
 
 def load_latents(folder: Path, split: str, autoencoder: Autoencoder, device: torch.device, cache: Path) -> LatentSet:
     """The split's encoded episodes, from the cache folder if this encoder has encoded these files before."""
-    paths = episode_paths(folder, split)
+    paths = list_episodes(folder, split)
     digest = hashlib.sha256("".join(f"{path} {path.stat().st_mtime_ns}" for path in paths).encode())
     for tensor in autoencoder.encoder.state_dict().values():
         digest.update(tensor.cpu().bfloat16().flatten().view(torch.uint8).numpy().tobytes())

@@ -74,8 +74,7 @@ def main(options: Options) -> int:
     """Trains as the options say and leaves a checkpoint in options.out."""
     import torch
 
-    from genie_lite.model.checkpoint import PARTS, ModelConfig, load_model
-    from genie_lite.model.checkpoint import Model as Parts
+    from genie_lite.model.checkpoint import PARTS, Model, ModelConfig, load_model
     from genie_lite.train.loop import Ranks
 
     seconds = options.seconds
@@ -94,7 +93,7 @@ def main(options: Options) -> int:
         done = tuple(name for name in PARTS if (options.out / f"{name}.safetensors").is_file())
         model = load_model(options.out, done)
     else:
-        model = load_model(options.start_from) if options.start_from else Parts.new(ModelConfig())
+        model = load_model(options.start_from) if options.start_from else Model.new(ModelConfig())
     torch.manual_seed(options.seed + 1 + ranks.rank)
     chosen = ORDER if options.part == "all" else (options.part,)
     for name in chosen:
@@ -162,13 +161,14 @@ def _fit_motion(model: Model, options: Options, ranks: Ranks) -> None:
 
 
 def _fit_first_frame(model: Model, options: Options, ranks: Ranks) -> None:
+    from genie_lite.data.episodes import list_episodes
     from genie_lite.model.checkpoint import save_part
-    from genie_lite.train.clips import episode_paths, load_latents
+    from genie_lite.train.clips import load_latents
     from genie_lite.train.first_frame import first_frame_sheet, fit_first_frame
 
     cache = options.out / "training"
     data = load_latents(options.data, "train", model.autoencoder, ranks.device, cache)
-    paths, head = episode_paths(options.data, "train"), model.autoencoder.conditions
+    paths, head = list_episodes(options.data, "train"), model.autoencoder.conditions
     model.made["first_frame"] = fit_first_frame(model.first_frame, data, paths, head)
     if ranks.rank == 0:
         first_frame_sheet(model.first_frame, model.autoencoder, cache / "first_frame.png")

@@ -19,13 +19,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genie_lite.conditions import BIOMES, CONDITIONS_DIM, STRENGTHS
-from genie_lite.data.episodes import read_episode
+from genie_lite.conditions import BIOME_COLUMNS, BIOMES, CONDITIONS_DIM, HOUR_COLUMNS, STRENGTH_COLUMNS, STRENGTHS
+from genie_lite.data.episodes import list_episodes, read_episode
 from genie_lite.model.egomotion import MIRRORED, egomotion
 from genie_lite.model.judge import SEEN_DIM, WIDTHS, Judge, JudgeNet, load_judge, pressed_keys, save_judge
 from genie_lite.model.layers import to_unit
 from genie_lite.model.readers import HOURS, KEYS, KeyReader
-from genie_lite.train.clips import episode_paths
 from genie_lite.train.judge_check import calibrate, held_out_paths
 from genie_lite.train.judge_views import LONG, Views, damaged, load_views, under_skies
 from genie_lite.train.loop import Ranks, Schedule, fit
@@ -191,10 +190,11 @@ def conditions_loss(raw: Tensor, truth: Tensor) -> Tensor:
     assert truth.shape[1] == CONDITIONS_DIM
     biomes, hours, strengths = raw.split((len(BIOMES), HOURS, len(STRENGTHS)), 1)
     angles = (torch.arange(HOURS, device=raw.device) + 0.5) * (2 * torch.pi / HOURS)
-    near = truth[:, 8:9] * angles.sin() + truth[:, 9:10] * angles.cos()
+    sin, cos = truth[:, HOUR_COLUMNS].split(1, 1)
+    near = sin * angles.sin() + cos * angles.cos()
     hour = F.cross_entropy(hours, (SHARPNESS * near).softmax(1))
-    fallen = F.binary_cross_entropy_with_logits(strengths, truth[:, 10:].clamp(0, 1))
-    return F.cross_entropy(biomes, truth[:, :8]) + hour + STRENGTHS_WEIGHT * fallen
+    fallen = F.binary_cross_entropy_with_logits(strengths, truth[:, STRENGTH_COLUMNS].clamp(0, 1))
+    return F.cross_entropy(biomes, truth[:, BIOME_COLUMNS]) + hour + STRENGTHS_WEIGHT * fallen
 
 
 @dataclass(slots=True)
@@ -214,7 +214,7 @@ def load_steps(folder: Path, net: JudgeNet, seconds: float, cache: Path, seed: i
     if path.is_file():
         return Steps(**load_file(path))
     random, begin = np.random.default_rng(seed), time.monotonic()
-    paths = episode_paths(folder, "train")
+    paths = list_episodes(folder, "train")
     paths = [path for path in paths for _ in range(STRETCHES if len(read_episode(path)) >= LONG else 1)]
     noise, rows = torch.Generator().manual_seed(seed + 3), []
     for index in random.permutation(len(paths)):

@@ -10,18 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genie_lite.conditions import LIGHTS, STRENGTHS, light_of
-from genie_lite.data.episodes import Episode, read_episode
+from genie_lite.conditions import BIOME_COLUMNS, HOUR_COLUMNS, LIGHTS, STRENGTH_COLUMNS, STRENGTHS, light_of
+from genie_lite.data.episodes import Episode, list_episodes, read_episode
 from genie_lite.errors import DataError
 from genie_lite.model.judge import CLIP_DIM, KEYS, Judge, JudgeNet, Observed, pressed_keys, raw_clips
-from genie_lite.train.clips import episode_paths
 
 CLIP_LENGTH = 16
 
 
 def held_out_paths(folder: Path) -> list[Path]:
     """The validation episodes that `calibrate` needs. Raises DataError for fewer than two."""
-    paths = episode_paths(folder, "validation")
+    paths = list_episodes(folder, "validation")
     if len(paths) < 2:
         raise DataError(f"the judge compares validation episodes, and {folder} holds one: collect more of them")
     return paths
@@ -96,12 +95,13 @@ def read_well(truths: list[Episode], readings: list[NDArray[np.float32]]) -> dic
     the share of frames in which night, twilight and day are told apart, and the mean error of each strength."""
     read = np.concatenate(readings)
     true = np.concatenate([e.conditions for e in truths])
-    hours = [np.arctan2(c[:, 8], c[:, 9]) * 12 / np.pi % 24 for c in (read, true)]
+    hours = [np.arctan2(*c[:, HOUR_COLUMNS].T) * 12 / np.pi % 24 for c in (read, true)]
     error = np.abs((hours[0] - hours[1] + 12) % 24 - 12)
+    biomes = [c[:, BIOME_COLUMNS].argmax(1) for c in (read, true)]
     lights = [np.array([light_of(hour) for hour in part]) for part in hours]
-    strengths = np.abs(read[:, 10:] - true[:, 10:]).mean(0)
+    strengths = np.abs(read[:, STRENGTH_COLUMNS] - true[:, STRENGTH_COLUMNS]).mean(0)
     return {
-        "biome_accuracy": round(float((read[:, :8].argmax(1) == true[:, :8].argmax(1)).mean()), 3),
+        "biome_accuracy": round(float((biomes[0] == biomes[1]).mean()), 3),
         "hour_error": round(float(error.mean()), 2),
         "light_accuracy": round(float((lights[0] == lights[1]).mean()), 3),
         "light_accuracy_of": {

@@ -14,10 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from genie_lite.data.episodes import read_episode
+from genie_lite.data.episodes import list_episodes, read_episode
 from genie_lite.data.skies import places_under_skies
 from genie_lite.model.layers import to_unit
-from genie_lite.train.clips import episode_paths
 
 LONG = 100
 DAMAGED = 0.4
@@ -50,7 +49,7 @@ def load_views(folder: Path, split: str, most: int) -> Views:
     """About `most` frames (130 KB each), half of them from each kind of episode: at random places, as many in each
     short one (under LONG frames) as in every other short one, and likewise in the long ones."""
     random = np.random.default_rng(0)
-    paths = episode_paths(folder, split)
+    paths = list_episodes(folder, split)
     lengths = np.array([len(read_episode(path)) for path in paths])
     kinds = [lengths < LONG, lengths >= LONG]
     share = most / sum(kind.any() for kind in kinds)
@@ -71,7 +70,7 @@ def under_skies(views: Views, folder: Path, places: int, cache: Path) -> Views:
     unless the cache folder has them. Raises RenderError where it cannot draw."""
     path = cache / f"skies-{places}x{SKIES}.safetensors"
     if not path.is_file():
-        world = read_episode(episode_paths(folder, "train")[0]).world
+        world = read_episode(list_episodes(folder, "train")[0]).world
         drawn = {k: torch.from_numpy(v) for k, v in places_under_skies(world, places, SKIES)._asdict().items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}.tmp")
@@ -82,9 +81,12 @@ def under_skies(views: Views, folder: Path, places: int, cache: Path) -> Views:
 
 
 def damaged(frames: Tensor, random: torch.Generator, length: int = 2) -> tuple[Tensor, Tensor]:
-    """Blurs, tints and adds noise, coarse and fine, to DAMAGED of N stretches of `length` frames, all first ones first:
-    frames length*N 3 H W -> the same shape, and how much blur and noise there is, length*N 2 in [0, 1]. All frames of a
-    stretch are blurred and tinted alike."""
+    """Blurs, tints and adds coarse and fine noise to a share DAMAGED of N stretches of `length` frames each.
+
+    frames: length*N 3 H W, first the first frame of every stretch, then the second of every one, and so on. Returns
+    frames of the same shape, and the strength of blur and noise in each, length*N 2 in [0, 1]. Within a stretch all
+    frames have the same blur, tint and strength of noise.
+    """
     stretches = frames.unflatten(0, (length, -1))
     hit = torch.nonzero(torch.rand(stretches.shape[1], generator=random) < DAMAGED).squeeze(1)
 

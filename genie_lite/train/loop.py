@@ -22,6 +22,12 @@ from genie_lite.errors import DataError, OutputError
 MOST_LOST = 50
 """Batches in a row without a finite gradient until training ends: a few may happen, more are a mistake."""
 
+WEIGHT_DECAY, MOST_GRADIENT = 0.01, 1.0
+"""AdamW's, and the norm to which a larger gradient is scaled down."""
+
+SPEAK_EVERY = 10.0
+"""Seconds from one line on how training goes to the next."""
+
 
 class Part(Protocol):
     """One loss over one module. It draws its own batches, seeded by rank, so that the loop knows nothing of data."""
@@ -43,12 +49,10 @@ class Schedule:
     """How long, how fast. Training ends at `steps` or after `seconds` of training time, whichever comes first."""
 
     seconds: float
+    learning_rate: float
     steps: int = 10_000_000
-    learning_rate: float = 8e-4
     warmup_steps: int = 100
     ema: float = 0.999
-    weight_decay: float = 0.01
-    clip: float = 1.0
     save_every: float = 300.0
 
 
@@ -111,78 +115,106 @@ def fit(
     folder holds the resume state, sample sheets and a log; publish(ema module, made) is called at every save.
     """
     console = Console(quiet=ranks.rank > 0)
-    module = part.module.to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    ranks.share_weights(module)
-    trained = [p for p in module.parameters() if p.requires_grad]
-    ema = deepcopy(module).eval()
-    optimizer = torch.optim.AdamW(
-        trained, schedule.learning_rate, betas=(0.9, 0.98), weight_decay=schedule.weight_decay, fused=True
-    )
-    state_path = folder / f"{part.name}.resume.pt"
-    step, spent = _resume(state_path, module, ema, optimizer, ranks.device)
-    numbers: dict[str, float] = {}
-    started, saved, spoken, first_step = time.monotonic(), time.monotonic(), 0.0, step
-    lost = 0
-    module.train()
-
-    def elapsed() -> float:
-        return spent + time.monotonic() - started
-
-    def made() -> dict[str, Any]:
-        device = torch.cuda.get_device_name() if ranks.device.type == "cuda" else "CPU"
-        return {"steps": step, "seconds": round(elapsed()), "device": f"{ranks.size} x {device}", **numbers}
-
-    while True:
-        progress = ranks.agree(min(1.0, max(step / schedule.steps, elapsed() / schedule.seconds)))
-        if progress >= 1.0:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = rate(schedule, step, progress)
-        with autocast(ranks.device):
-            loss, shown = part.loss(progress)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        ranks.average_gradients(module)
-        norm = torch.nn.utils.clip_grad_norm_(trained, schedule.clip)
-        if torch.isfinite(norm):
-            optimizer.step()
-            lost = 0
-        else:
-            lost += 1
-            if lost == MOST_LOST:
-                raise DataError(
-                    f"{part.name} has learned nothing for {lost} batches: its gradient is not finite. "
-                    f"Delete {state_path} and start again with a lower --learning-rate"
-                )
-        decay = min(schedule.ema, (step + 1) / (step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(ema.parameters()), list(module.parameters()), 1 - decay)
-            for kept, live in zip(ema.buffers(), module.buffers(), strict=True):
-                kept.copy_(live)
-        step += 1
+    run = _Run(part, schedule, folder, ranks)
+    saved, spoken = time.monotonic(), 0.0
+    while (progress := run.progress()) < 1.0:
+        shown = run.update(progress)
         now = time.monotonic()
-        if now - spoken > 10:
+        if now - spoken > SPEAK_EVERY:
             spoken = now
-            numbers = {name: round(value.item(), 5) for name, value in shown.items()}
-            left = elapsed() / max(progress, 1e-6) - elapsed()
-            pace = (step - first_step) / max(now - started, 1e-6)
-            text = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items())
-            console.print(
-                f"{part.name} {progress:5.1%}  step {step}  {pace:.1f}/s  {left / 60:.1f} min left  {text}",
-                highlight=False,
-            )
+            console.print(run.told(progress, shown), highlight=False)
         if now - saved > schedule.save_every:
             saved = now
-            if ranks.rank == 0:
-                _save(state_path, module, ema, optimizer, step, elapsed())
-                publish(ema, made())
-                part.sheet(ema, folder / f"{part.name}.png")
-    if ranks.rank == 0:
-        _save(state_path, module, ema, optimizer, step, elapsed())
-        publish(ema, made())
-        part.sheet(ema, folder / f"{part.name}.png")
-    part.module.load_state_dict(ema.state_dict())
-    return made()
+            run.save(publish)
+    run.save(publish)
+    part.module.load_state_dict(run.ema.state_dict())
+    return run.made()
+
+
+class _Run:
+    """A part in training: its live weights, their average `ema`, and how far it has come. It begins where a stopped run
+    has left off. Raises DataError for a state that cannot be used."""
+
+    def __init__(self, part: Part, schedule: Schedule, folder: Path, ranks: Ranks) -> None:
+        self._part, self._schedule, self._folder, self._ranks = part, schedule, folder, ranks
+        self._module = part.module.to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        ranks.share_weights(self._module)
+        self.ema = deepcopy(self._module).eval()
+        self._trained = [p for p in self._module.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._trained, schedule.learning_rate, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY, fused=True
+        )
+        self._state = folder / f"{part.name}.resume.pt"
+        self._step, self._spent = _resume(self._state, self._module, self.ema, self._optimizer, ranks.device)
+        self._first_step, self._started = self._step, time.monotonic()
+        self._numbers: dict[str, float] = {}
+        self._lost = 0
+        self._module.train()
+
+    def progress(self) -> float:
+        """How far training has come, from 0 to 1; the same in every process."""
+        done = max(self._step / self._schedule.steps, self._elapsed() / self._schedule.seconds)
+        return self._ranks.agree(min(1.0, done))
+
+    def update(self, progress: float) -> dict[str, Tensor]:
+        """Takes one batch; gives the numbers to show. Raises DataError after MOST_LOST without a finite gradient."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate(self._schedule, self._step, progress)
+        with autocast(self._ranks.device):
+            loss, shown = self._part.loss(progress)
+        self._lost = 0 if self._descend(loss) else self._lost + 1
+        if self._lost == MOST_LOST:
+            raise DataError(
+                f"{self._part.name} has learned nothing for {self._lost} batches: its gradient is not finite. "
+                f"Delete {self._state} and start again with a lower --learning-rate"
+            )
+        _follow(self.ema, self._module, min(self._schedule.ema, (self._step + 1) / (self._step + 10)))
+        self._step += 1
+        return shown
+
+    def _descend(self, loss: Tensor) -> bool:
+        """One step down the loss's gradient; False where that is not finite and the weights stay as they are."""
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._ranks.average_gradients(self._module)
+        finite = bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(self._trained, MOST_GRADIENT)))
+        if finite:
+            self._optimizer.step()
+        return finite
+
+    def told(self, progress: float, shown: dict[str, Tensor]) -> str:
+        """A line on how training goes, with the numbers shown, which `made` tells from now on."""
+        self._numbers = {name: round(value.item(), 5) for name, value in shown.items()}
+        left = self._elapsed() / max(progress, 1e-6) - self._elapsed()
+        pace = (self._step - self._first_step) / max(time.monotonic() - self._started, 1e-6)
+        numbers = "  ".join(f"{name} {value:.4f}" for name, value in self._numbers.items())
+        how_far = f"{self._part.name} {progress:5.1%}  step {self._step}  {pace:.1f}/s  {left / 60:.1f} min left"
+        return f"{how_far}  {numbers}"
+
+    def made(self) -> dict[str, Any]:
+        """How the part was made so far."""
+        device = torch.cuda.get_device_name() if self._ranks.device.type == "cuda" else "CPU"
+        workers = f"{self._ranks.size} x {device}"
+        return {"steps": self._step, "seconds": round(self._elapsed()), "device": workers, **self._numbers}
+
+    def save(self, publish: Callable[[nn.Module, dict[str, Any]], None]) -> None:
+        """Leaves the resume state, the published weights and a sheet; the first process does. Raises OutputError."""
+        if self._ranks.rank == 0:
+            _save(self._state, self._module, self.ema, self._optimizer, self._step, self._elapsed())
+            publish(self.ema, self.made())
+            self._part.sheet(self.ema, self._folder / f"{self._part.name}.png")
+
+    def _elapsed(self) -> float:
+        """Seconds of training, those of stopped runs included."""
+        return self._spent + time.monotonic() - self._started
+
+
+@torch.no_grad()
+def _follow(ema: nn.Module, module: nn.Module, decay: float) -> None:
+    """Moves averaged weights to the live ones, so that a share `decay` of them stays; buffers are taken over."""
+    torch._foreach_lerp_(list(ema.parameters()), list(module.parameters()), 1 - decay)
+    for kept, live in zip(ema.buffers(), module.buffers(), strict=True):
+        kept.copy_(live)
 
 
 def _save(

@@ -22,6 +22,8 @@ REMEMBERED = 6
 
 OWN = 8
 STORE_EVERY = 8
+HISTORY = 240
+"""Frames before a stream's first one from which its memory gets true frames."""
 
 
 class Streams:
@@ -29,7 +31,7 @@ class Streams:
 
     def __init__(self, data: LatentSet, thumbnail: ThumbnailHead, batch: int, seed: int) -> None:
         device = data.latents.device
-        self.data, self.thumbnail, self.batch = data, thumbnail, batch
+        self.data, self.thumbnail = data, thumbnail
         self.random = torch.Generator(device).manual_seed(seed)
         self.row = torch.zeros(batch, dtype=torch.int64, device=device)
         self.end = torch.zeros_like(self.row)
@@ -40,10 +42,10 @@ class Streams:
         self.memory = SpatialMemory(batch, REMEMBERED + OWN, device, half)
         self.last = torch.zeros(batch, 4, THUMB_HEIGHT, THUMB_WIDTH, device=device)
 
-    def begin(self, which: Tensor, horizon: Tensor, rows: Tensor | None = None, history: int = 240) -> None:
+    def begin(self, which: Tensor, horizon: Tensor, rows: Tensor | None = None) -> None:
         """Starts the streams `which` (n int64) anew at random rows, or the given ones, for `horizon` (n) frames.
 
-        Their memory gets true frames from up to `history` frames before; a fifth start as play does, standing still
+        Their memory gets true frames from up to HISTORY before; a fifth start as play does, standing still
         with nothing but the first frame to remember.
         """
         data, device, n = self.data, self.row.device, len(which)
@@ -67,7 +69,7 @@ class Streams:
         self.context[which] = data.latents[context_rows].float().flatten(1, 2)
         self.last[which] = self.thumbnails(data.latents[rows], data.poses[rows])
         # Distances back in time spread evenly on a log scale, oldest first, as play's memory is.
-        spread = torch.exp(self._uniform(n, REMEMBERED) * torch.log(torch.tensor(history / 2.0, device=device)))
+        spread = torch.exp(self._uniform(n, REMEMBERED) * torch.log(torch.tensor(HISTORY / 2.0, device=device)))
         past = rows[:, None] - (2 * spread).long().sort(1, descending=True).values
         known = (past >= first[:, None]) & ~fresh[:, None]
         past = torch.maximum(past, first[:, None])
@@ -75,7 +77,7 @@ class Streams:
         views = self.thumbnails(data.latents[past].flatten(0, 1), data.poses[past].flatten(0, 1))
         self.memory.views[which, :REMEMBERED] = views.unflatten(0, (n, REMEMBERED)).to(self.memory.views.dtype)
         self.memory.poses[which, :REMEMBERED] = data.poses[past]
-        self.memory.worth[which, :REMEMBERED] = (known & (history > 0)).float()
+        self.memory.worth[which, :REMEMBERED] = known.float()
 
     @torch.no_grad()
     def thumbnails(self, latents: Tensor, poses: Tensor) -> Tensor:

@@ -8,11 +8,10 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from genie_lite.actions import ACTION_DIM, RUN_SPEED, STEPS_PER_SECOND, WALK_SPEED, Action
+from genie_lite.actions import RUN_SPEED, STEPS_PER_SECOND, WALK_SPEED, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
 from genie_lite.conditions import Conditions
-
-Observation = NDArray[np.uint8]
+from genie_lite.worlds.spaces import Observation, action_space, as_conditions, observation_space
 
 DEPTH = 10.0
 """Metres, everywhere."""
@@ -22,10 +21,7 @@ class CountingWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     """Frame n has the colour (n % 256, n // 256 % 256, seed % 256); the pose moves as commanded, never blocked."""
 
     def __init__(self) -> None:
-        self.observation_space = gymnasium.spaces.Box(0, 255, (FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
-        self.action_space = gymnasium.spaces.Box(
-            np.array([-1, -1, -1, -1, 0, 0], np.float32), np.ones(ACTION_DIM, np.float32), dtype=np.float32
-        )
+        self.observation_space, self.action_space = observation_space(), action_space()
         self._count, self._seed = 0, 0
         self._pose, self._conditions = Pose(z=1.7), Conditions(meadow=1.0)
 
@@ -64,8 +60,3 @@ class CountingWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     def _info(self) -> dict[str, Any]:
         depth = np.full((FRAME_HEIGHT, FRAME_WIDTH), DEPTH, np.float32)
         return {"pose": self._pose, "depth": depth, "conditions": self._conditions, "blocked": False}
-
-
-def as_conditions(given: Conditions | NDArray[np.float32]) -> Conditions:
-    """Conditions from themselves or from a float32 (18,) vector. Raises ValueError for another shape."""
-    return given if isinstance(given, Conditions) else Conditions.from_array(given)

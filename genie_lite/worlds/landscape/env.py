@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
 from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND, Action
+from genie_lite.actions import STEPS_PER_SECOND, Action
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, Pose
 from genie_lite.conditions import Conditions
 from genie_lite.worlds.landscape.country import Country
@@ -21,8 +20,7 @@ from genie_lite.worlds.landscape.renderer import Renderer
 from genie_lite.worlds.landscape.sampling import sample_conditions
 from genie_lite.worlds.landscape.sky import light
 from genie_lite.worlds.landscape.walker import Walker
-
-Observation = NDArray[np.uint8]
+from genie_lite.worlds.spaces import Observation, action_space, as_conditions, observation_space
 
 _SIZE = (FRAME_WIDTH, FRAME_HEIGHT)
 
@@ -39,10 +37,7 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
     """
 
     def __init__(self) -> None:
-        self.observation_space = gymnasium.spaces.Box(0, 255, (FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
-        self.action_space = gymnasium.spaces.Box(
-            np.array([-1, -1, -1, -1, 0, 0], np.float32), np.ones(ACTION_DIM, np.float32), dtype=np.float32
-        )
+        self.observation_space, self.action_space = observation_space(), action_space()
         self._renderer = Renderer()
         self._country: Country | None = None
         self._conditions = Conditions(meadow=1.0)
@@ -61,7 +56,7 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
         world_seed = int(self.np_random.integers(1 << 20))
         given = (options or {}).get("conditions")
         drawn = self.sample_conditions(self.np_random)
-        self._conditions = drawn if given is None else _as_conditions(given)
+        self._conditions = drawn if given is None else as_conditions(given)
         self._steps = 0
         self._drawn.clear()
         self._timings, self._began = {}, time.perf_counter()
@@ -86,8 +81,7 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def set_conditions(self, conditions: Conditions) -> None:
         """Takes over hour, fog, rain, snowfall and clouds from now on; the lay of the land stays until `reset`."""
-        names = ("hour", "fog", "rain", "snowfall", "clouds")
-        self._conditions = replace(self._conditions, **{name: getattr(conditions, name) for name in names})
+        self._conditions = self._conditions.with_sky_of(conditions)
 
     def picture(self, width: int, height: int) -> Observation:
         """This same instant as uint8 (height, width, 3) of any 16:9 size."""
@@ -143,7 +137,3 @@ class LandscapeWorld(gymnasium.Env[Observation, NDArray[np.float32]]):
 
 _FAN = ((0, 0), (15, -6), (15, 6), (30, -15), (30, 0), (30, 15), (60, 0))
 """Metres ahead and to the right."""
-
-
-def _as_conditions(given: Conditions | NDArray[np.float32]) -> Conditions:
-    return given if isinstance(given, Conditions) else Conditions.from_array(given)

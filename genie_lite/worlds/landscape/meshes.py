@@ -1,4 +1,8 @@
-"""Low-poly meshes of everything that stands on the ground, each in a near, a middle and a far version."""
+"""Low-poly meshes of everything that stands on the ground, each in a near, a middle and a far version.
+
+A maker's `level` says which: 0 near, 1 in the middle, 2 far. Meshes stand on the ground at z = 0, and reach a little
+into it.
+"""
 
 from __future__ import annotations
 
@@ -175,6 +179,7 @@ def both_sides(corners: Triangles) -> Triangles:
 
 
 def pine(level: int, snow: bool = False) -> Mesh:
+    """Cones on a stem; snow, if asked for, lies on each."""
     green, tint = "3F7D4F", 0.9
     if level == 2:
         return paint(lathe(4, (1.7, 1.2), (0, 7.8)), "B9CBD4" if snow else green, 0.3 if snow else tint)
@@ -197,6 +202,7 @@ def pine(level: int, snow: bool = False) -> Mesh:
 
 
 def broadleaf(level: int, tall: bool) -> Mesh:
+    """A tree with a crown that is round, or taller than it is wide."""
     height, squash = (4.9, 1.35) if tall else (4.1, 0.92)
     if level == 2:
         return paint(
@@ -217,6 +223,7 @@ def broadleaf(level: int, tall: bool) -> Mesh:
 
 
 def palm(level: int) -> Mesh:
+    """A leaning stem with leaves that droop."""
     leaves, lean = (7, 5, 4)[level], 0.16
     stem = paint(moved(lathe((5, 3, 3)[level], (0.3, -0.4), (0.18, 5.6)), lean=lean), "9A7A55")
     crown = []
@@ -231,6 +238,7 @@ def palm(level: int) -> Mesh:
 
 
 def cactus(level: int) -> Mesh:
+    """A column with two arms; far off without them."""
     sides = (6, 4, 3)[level]
     body = paint(lathe(sides, (0.42, -0.3), (0.46, 2.6), (0.28, 3.4), (0, 3.6)), "5E9A5A", 0.6, shade=(0.85, 1.1))
     if level == 2:
@@ -246,6 +254,7 @@ def cactus(level: int) -> Mesh:
 
 
 def dead_tree(level: int) -> Mesh:
+    """A bare stem with three limbs; far off without them."""
     stem = paint(moved(lathe((5, 4, 3)[level], (0.34, -0.4), (0.2, 2.2), (0, 5.2)), lean=0.08), "5C4C48", 0.7)
     if level == 2:
         return stem
@@ -260,6 +269,7 @@ def dead_tree(level: int) -> Mesh:
 
 
 def mushroom(level: int) -> Mesh:
+    """A mushroom as tall as a tree, glowing from below."""
     sides = (8, 6, 5)[level]
     stem = paint(lathe((6, 4, 3)[level], (0.5, -0.4), (0.26, 2.4), (0.34, 4.3)), "C9B8E8", 0.15)
     under = paint(lathe(sides, (0.3, 4.0), (2.2, 3.7))[:, ::-1], "FF9BE8", 0.2, glow=0.7)
@@ -268,6 +278,7 @@ def mushroom(level: int) -> Mesh:
 
 
 def crystal(level: int) -> Mesh:
+    """A glowing shard with two smaller ones that lean; far off alone."""
     shard = lathe((5, 4, 3)[level], (0.42, -0.3), (0.55, 1.7), (0, 3.1))
     parts = (
         [shard]
@@ -278,19 +289,23 @@ def crystal(level: int) -> Mesh:
 
 
 def bush(level: int) -> Mesh:
+    """A rough ball of leaves."""
     return paint(blob(0.85, 0.4, 0.75, 8, 0.18, full=level == 0), "6FAE4A", 1.0, shade=(0.7, 1.08))
 
 
 def rock(level: int) -> Mesh:
+    """A rough ball of stone."""
     return paint(blob(1.0, 0.2, 0.72, 9, 0.3, full=level == 0), "8E8B88", 1.0, shade=(0.85, 1.1))
 
 
 def spire(level: int) -> Mesh:
+    """A leaning needle of stone."""
     body = lathe((6, 5, 4)[level], (1.5, -0.6), (1.15, 1.6), (0.5, 4.2), (0, 5.2))
     return paint(moved(body, lean=0.12), "6A5A58", 1.0, shade=(0.85, 1.1))
 
 
 def reeds(level: int) -> Mesh:
+    """Four upright blades, as tall as a player; farther off fewer."""
     blades = [
         both_sides(_blade(0.5 * math.cos(a), 0.5 * math.sin(a), h))
         for a, h in ((0, 1.7), (1.9, 1.3), (4.0, 1.5), (5.2, 1.9))
@@ -299,6 +314,7 @@ def reeds(level: int) -> Mesh:
 
 
 def flowers(level: int) -> Mesh:
+    """Three stalks with a head each, the same at every level."""
     places = [(0.45 * math.cos(a), 0.45 * math.sin(a)) for a in (0.4, 2.6, 4.4)]
     stalks = np.concatenate([_blade(x, y, 0.4) for x, y in places])
     heads = [moved(lathe(4, (0.16, 0.36), (0, 0.5)), 1.5 * x, 1.5 * y) for x, y in places]
@@ -306,6 +322,7 @@ def flowers(level: int) -> Mesh:
 
 
 def grass(level: int) -> Mesh:
+    """A tuft of three blades, the same at every level."""
     blades = [_blade(0.22 * math.cos(a), 0.22 * math.sin(a), h) for a, h in ((0.2, 0.55), (2.3, 0.4), (4.2, 0.65))]
     return paint(both_sides(np.concatenate(blades)), "7FB652", 1.0, blade=True)
 
