@@ -118,7 +118,7 @@ def jumping(walks: list[Walk]) -> tuple[list[Walk], Tensor]:
     arc, chance = torch.linspace(1.0, -1.0, JUMP_STEPS), torch.Generator().manual_seed(3)
     made = []
     for poses, actions in walks:
-        poses, actions, length = poses.clone(), actions.clone(), len(poses)
+        poses, actions, length = poses.cpu().clone(), actions.cpu().clone(), len(poses)
         actions[:, 4] = (torch.rand(length, generator=chance) < 0.03).float()
         jump = F.pad(arc, (1, 0))[torch.tensor(jump_steps(actions[:, 4] > 0.5))]
         asked, rise = stride(actions), torch.zeros(length)
@@ -126,8 +126,8 @@ def jumping(walks: list[Walk]) -> tuple[list[Walk], Tensor]:
             slope = 0.5 * math.sin(step / 40)
             rise[step] = SOFTNESS * rise[step - 1] + (1 - SOFTNESS) * slope * asked[step].norm()
         poses[:, 2] = F.pad((jump + rise).cumsum(0), (1, -1)) * WALK_STEP
-        made.append((poses, actions))
-    return made, arc
+        made.append((poses.to(Ranks().device), actions.to(Ranks().device)))
+    return made, arc.to(Ranks().device)
 
 
 def test_motion_learns_the_jump_and_how_a_rise_dies_away(model: Model, data: Path) -> None:
@@ -139,7 +139,8 @@ def test_motion_learns_the_jump_and_how_a_rise_dies_away(model: Model, data: Pat
         "motion knows no slope, only the last rise"
     )
     measured = evaluate_motion(model.motion, walks)
-    assert measured["height_centimetres"] < 0.5 * evaluate_motion(Motion(), walks)["height_centimetres"]
+    flat = Motion().to(Ranks().device)
+    assert measured["height_centimetres"] < 0.5 * evaluate_motion(flat, walks)["height_centimetres"]
 
 
 def looking_up(latents: LatentSet) -> Tensor:
@@ -192,7 +193,7 @@ def test_the_first_frame_prefers_clear_views_that_show_their_country(latents: La
     told[rows[0], FOG] = 0.9
     read = told[rows].clone()
     read[1] = torch.from_numpy(biome("snow").to_array())
-    module = FirstFrame(FirstFrameConfig(examples=2))
+    module = FirstFrame(FirstFrameConfig(examples=2)).to(told.device)
     seen = replace(latents, poses=poses, conditions=told)
     found = fit_first_frame(module, seen, list_episodes(data, "train"), Reader(read))
     assert found == {"views": 4, "fitting": 2, "kept": 2}
@@ -211,7 +212,7 @@ def test_a_view_has_as_much_of_the_land_as_is_read_off_it() -> None:
 
 
 def test_the_dynamics_learns_a_world_that_flips_each_frame(model: Model, latents: LatentSet, tmp_path: Path) -> None:
-    signs = 1.0 - 2.0 * (torch.arange(len(latents.latents)) % 2)
+    signs = 1.0 - 2.0 * (torch.arange(len(latents.latents), device=latents.latents.device) % 2)
     flipping = signs[:, None, None, None].to(latents.latents) * torch.ones_like(latents.latents)
     data = replace(latents, latents=flipping)
 
@@ -237,7 +238,7 @@ def test_streams_begin_anywhere_and_in_long_episodes_more_often(model: Model) ->
         lengths.cumsum(0) - lengths,
         lengths,
     )
-    streams = Streams(data, model.autoencoder.thumbnail, count, seed=0)
+    streams = Streams(data, model.autoencoder.thumbnail.cpu(), count, seed=0)
     streams.begin(torch.arange(count), torch.full((count,), 1000))
     short = streams.row >= 205
     assert 0.06 < short.float().mean() < 0.14, "20 of 220 frames have a past and a future in the short one"
@@ -247,6 +248,18 @@ def test_streams_begin_anywhere_and_in_long_episodes_more_often(model: Model) ->
     ):
         assert row.min() >= first and row.max() < last and (end == last).all()
     assert len(streams.row.unique()) > 180
+
+
+def test_training_is_shown_the_hints_of_play_whatever_the_precision_of_networks(model: Model) -> None:
+    torch.manual_seed(0)
+    start, length = torch.tensor([0]), torch.tensor([40])
+    poses = torch.linspace(0, 2, 40)[:, None] * torch.tensor([0.3, 1.0, 0.0, 0.1, 0.0])
+    data = LatentSet(torch.randn(40, 16, 18, 32).half(), poses, torch.zeros(40, 6), torch.zeros(40, 18), start, length)
+    streams = Streams(data, model.autoencoder.thumbnail.cpu(), 2, seed=0)
+    streams.begin(torch.arange(2), torch.full((2,), 8), torch.tensor([12, 25]))
+    exact = streams.conditioning()["hint"]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(streams.conditioning()["hint"], exact)
 
 
 # --- data -------------------------------------------------------------------------------------------------------

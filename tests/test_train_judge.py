@@ -42,6 +42,7 @@ def test_the_judges_losses_fall(data: Path, tmp_path: Path) -> None:
     views, net = load_views(data, "train", 12), JudgeNet().to(Ranks().device)
     assert views.frames.shape == (12, 144, 256, 3) and views.depth.shape == (12, 72, 128)
     for part in (FeaturesPart(net, views, 4, 0), DepthPart(net, views, 4, 0), ConditionsPart(net, views, 4, 0)):
+        part.module.to(Ranks().device)
         before = mean_loss(part)
         fitted(part, tmp_path, 40, 5e-3 if part.name == "judge_features" else 1e-3)
         assert mean_loss(part) < 0.9 * before, part.name

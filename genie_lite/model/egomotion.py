@@ -75,8 +75,8 @@ def _flows(log_depth: Tensor) -> Tensor:
     being 1) by one unit of each motion."""
     height, width = log_depth.shape[2:]
     near = torch.exp(-log_depth[:, 0] * math.log(FAR / NEAR)) / NEAR
-    u = ((torch.arange(width) + 0.5) / width * 2 - 1).to(near) * TAN_X
-    v = (1 - (torch.arange(height) + 0.5) / height * 2).to(near)[:, None] * TAN_Y
+    u = ((torch.arange(width, device=near.device) + 0.5) / width * 2 - 1).to(near) * TAN_X
+    v = (1 - (torch.arange(height, device=near.device) + 0.5) / height * 2).to(near)[:, None] * TAN_Y
     zero = torch.zeros_like(near)
     right = torch.stack([-near, zero, u * near, zero - (1 + u * u), zero - u * v], 1) / TAN_X
     up = torch.stack([zero, -near, v * near, zero - u * v, zero - (1 + v * v)], 1) / TAN_Y
@@ -86,8 +86,8 @@ def _flows(log_depth: Tensor) -> Tensor:
 def _grid(moved: Tensor, flows: Tensor) -> Tensor:
     """Where to look up each point of the first picture in the second: B H W 2."""
     height, width = flows.shape[3:]
-    x = ((torch.arange(width) + 0.5) / width * 2 - 1).to(flows).expand(height, width)
-    y = ((torch.arange(height) + 0.5) / height * 2 - 1).to(flows)[:, None].expand(height, width)
+    x = ((torch.arange(width, device=flows.device) + 0.5) / width * 2 - 1).to(flows).expand(height, width)
+    y = ((torch.arange(height, device=flows.device) + 0.5) / height * 2 - 1).to(flows)[:, None].expand(height, width)
     return torch.stack([x, y], 2) + torch.einsum("bk,bkdhw->bhwd", moved, flows)
 
 

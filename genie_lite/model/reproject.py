@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -117,7 +118,10 @@ class Parts(NamedTuple):
         return Parts(*(part.to(device) for part in self))
 
 
-_PARTS = {number: Parts.of(number) for number, *_ in SPLITS}
+@cache
+def _parts(number: int, device: torch.device) -> Parts:
+    """`Parts.of`, kept where they are needed again and again."""
+    return Parts.of(number).to(device)
 
 
 class Surfaces:
@@ -198,7 +202,7 @@ def depth_ahead(
         which = torch.nonzero((how_large >= least) & (how_large < most)).squeeze(1)
         least = most
         if len(which):
-            view, pixel, parts = views[which], pixels[which], _PARTS[number].to(rays.device)
+            view, pixel, parts = views[which], pixels[which], _parts(number, rays.device)
             fine = turned[view, :, pixel][..., None] + (turn @ parts.rays)[view]
             fine = fine / surfaces.split(view, pixel, parts)[:, None] + offset[view]
             x, y, inside = project(fine)

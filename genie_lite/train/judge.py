@@ -56,7 +56,7 @@ def train_judge(
     held_out_paths(data)  # before minutes are spent
     kept, cache, most = load_judge(keep) if keep else None, out / "training", most_frames or FRAMES
     net, rate, seed = JudgeNet(), learning_rate or 1e-3, seed * 1000 + ranks.rank
-    views = load_views(data, "train", most)
+    views = load_views(data, "train", most).to(ranks.device)
     shares = {name: share for name, share in SHARES.items() if kept is None or name != "features"}
     budget = {name: seconds * share / sum(shares.values()) for name, share in shares.items()}
     made: dict[str, Any] = {"went_on_from": kept.made} if kept else {}
@@ -92,7 +92,7 @@ class FeaturesPart:
 
     def __init__(self, net: JudgeNet, views: Views, batch: int, seed: int) -> None:
         self.module, self.views, self.batch = _FeatureHeads(net), views, batch
-        self.random = torch.Generator().manual_seed(seed)
+        self.random = torch.Generator(views.frames.device).manual_seed(seed)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """All tasks on one batch, damaged at random."""
@@ -141,7 +141,7 @@ class DepthPart:
 
     def __init__(self, net: JudgeNet, views: Views, batch: int, seed: int) -> None:
         self.net, self.module, self.views, self.batch = net, net.depth, views, batch
-        self.random = torch.Generator().manual_seed(seed + 1)
+        self.random = torch.Generator(views.frames.device).manual_seed(seed + 1)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean difference of log-depth."""
@@ -171,7 +171,7 @@ class ConditionsPart:
 
     def __init__(self, net: JudgeNet, views: Views, batch: int, seed: int) -> None:
         self.module, self.views, self.batch = net.conditions, views, batch
-        self.random = torch.Generator().manual_seed(seed + 2)
+        self.random = torch.Generator(views.frames.device).manual_seed(seed + 2)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropies of biomes, hour and strengths."""
@@ -210,34 +210,35 @@ class Steps:
 def load_steps(folder: Path, net: JudgeNet, seconds: float, cache: Path, seed: int) -> Steps:
     """Works out motions in one stretch of each short episode and STRETCHES of each long one, all in random order, for
     so many seconds, unless the cache folder has them."""
-    path = cache / f"judge_steps-{seed}.safetensors"
+    path, device = cache / f"judge_steps-{seed}.safetensors", next(net.parameters()).device
     if path.is_file():
-        return Steps(**load_file(path))
+        return Steps(**load_file(path, device=str(device)))
     random, begin = np.random.default_rng(seed), time.monotonic()
     paths = list_episodes(folder, "train")
     paths = [path for path in paths for _ in range(STRETCHES if len(read_episode(path)) >= LONG else 1)]
-    noise, rows = torch.Generator().manual_seed(seed + 3), []
+    noise, rows = torch.Generator(device).manual_seed(seed + 3), []
     for index in random.permutation(len(paths)):
         episode = read_episode(paths[index])
         if len(episode) >= STRETCH:
             at = int(random.integers(len(episode) - STRETCH + 1))
             pressed, shown = (torch.from_numpy(x[at : at + STRETCH - 1]) for x in pressed_keys(episode.actions))
-            frames = to_unit(torch.from_numpy(np.array(episode.frames[at : at + STRETCH])).permute(0, 3, 1, 2))
+            seen = torch.from_numpy(np.array(episode.frames[at : at + STRETCH])).to(device)
+            frames = to_unit(seen.permute(0, 3, 1, 2))
             rows.append((motions(net, damaged(frames, noise, STRETCH)[0]), pressed, shown))
         if rows and time.monotonic() - begin > seconds:
             break
-    steps = Steps(*(torch.stack(column) for column in zip(*rows, strict=True)))
-    _keep(path, {name: getattr(steps, name) for name in Steps.__slots__})
-    return steps
+    columns = (torch.stack(column) for column in zip(*rows, strict=True))
+    _keep(path, dict(zip(Steps.__slots__, columns, strict=True)))
+    return Steps(**load_file(path, device=str(device)))
 
 
 @torch.no_grad()
 def motions(net: JudgeNet, frames: Tensor) -> Tensor:
     """Consecutive frames T 3 144 256 in [-1, 1] -> T - 1 12: how the eye moved between them."""
     device = next(net.parameters()).device
-    rows = [torch.zeros(0, len(MIRRORED))]
-    for at in range(0, len(frames) - 1, 2):
-        some = frames[at : at + 3].to(device)
+    rows, pairs = [torch.zeros(0, len(MIRRORED))], 2 if device.type == "cpu" else 64
+    for at in range(0, len(frames) - 1, pairs):
+        some = frames[at : at + pairs + 1].to(device)
         rows.append(egomotion(some[:-1], some[1:], net.depth(some[:-1], net.scales(some[:-1])[2])).cpu())
     return torch.cat(rows)
 
@@ -249,20 +250,23 @@ class KeysPart:
 
     def __init__(self, net: JudgeNet, steps: Steps, batch: int, seed: int) -> None:
         self.module, self.steps, self.batch = net.keys, steps, batch
-        self.random = torch.Generator().manual_seed(seed + 4)
+        self.random = torch.Generator(steps.moved.device).manual_seed(seed + 4)
+        self.mirrored = torch.tensor(MIRRORED, device=steps.moved.device)
         flat = steps.moved.flatten(0, 1)
-        self.module.usual.copy_(flat.mean(0) * (torch.tensor(MIRRORED) > 0))
+        self.module.usual.copy_(flat.mean(0) * (self.mirrored > 0))
         self.module.spread.copy_(flat.std(0) + 1e-3)
         pairs = {"right": "left", "left": "right", "turn_right": "turn_left", "turn_left": "turn_right"}
-        self.swapped = [KEYS.index(pairs.get(key, key)) for key in KEYS]
+        swapped = [KEYS.index(pairs.get(key, key)) for key in KEYS]
+        self.swapped = torch.tensor(swapped, device=steps.moved.device)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy over the keys that a picture can show, half of the stretches mirrored."""
         device = next(self.module.parameters()).device
-        pick = torch.randint(len(self.steps.moved), (self.batch,), generator=self.random)
+        at = self.random.device
+        pick = torch.randint(len(self.steps.moved), (self.batch,), generator=self.random, device=at)
         moved, pressed, shown = self.steps.moved[pick], self.steps.pressed[pick], self.steps.shown[pick]
-        flip = (torch.rand(self.batch, generator=self.random) < 0.5)[:, None, None]
-        moved = torch.where(flip, moved * torch.tensor(MIRRORED), moved)
+        flip = (torch.rand(self.batch, generator=self.random, device=at) < 0.5)[:, None, None]
+        moved = torch.where(flip, moved * self.mirrored, moved)
         pressed = torch.where(flip, pressed[..., self.swapped], pressed)
         scores = self.module(moved.to(device))
         loss = F.binary_cross_entropy_with_logits(scores, pressed.float().to(device), shown.float().to(device))

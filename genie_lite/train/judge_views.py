@@ -35,12 +35,16 @@ class Views:
     depth: Tensor
     conditions: Tensor
 
+    def to(self, device: torch.device) -> Views:
+        """The same on a device."""
+        return Views(self.frames.to(device), self.depth.to(device), self.conditions.to(device))
+
     def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """So many at random, half of them mirrored: frames float B 3 144 256 in [-1, 1], depth B 1 72 128, conditions
-        B 18."""
-        pick = torch.randint(len(self.frames), (count,), generator=random)
+        B 18. random: of the device that they lie on."""
+        pick = torch.randint(len(self.frames), (count,), generator=random, device=random.device)
         frames, depth = to_unit(self.frames[pick].permute(0, 3, 1, 2)), self.depth[pick].float()[:, None]
-        flip = (torch.rand(count, generator=random) < 0.5)[:, None, None, None]
+        flip = (torch.rand(count, generator=random, device=random.device) < 0.5)[:, None, None, None]
         frames, depth = (torch.where(flip, x.flip(3), x) for x in (frames, depth))
         return frames, depth, self.conditions[pick]
 
@@ -76,7 +80,7 @@ def under_skies(views: Views, folder: Path, places: int, cache: Path) -> Views:
         draft = path.with_suffix(f".{os.getpid()}.tmp")
         save_file(drawn, draft)
         draft.replace(path)
-    drawn = load_file(path)
+    drawn = load_file(path, device=str(views.frames.device))
     return Views(*(torch.cat([getattr(views, name), drawn[name]]) for name in ("frames", "depth", "conditions")))
 
 
@@ -85,19 +89,19 @@ def damaged(frames: Tensor, random: torch.Generator, length: int = 2) -> tuple[T
 
     frames: length*N 3 H W, first the first frame of every stretch, then the second of every one, and so on. Returns
     frames of the same shape, and the strength of blur and noise in each, length*N 2 in [0, 1]. Within a stretch all
-    frames have the same blur, tint and strength of noise.
+    frames have the same blur, tint and strength of noise. random: of the frames' device.
     """
-    stretches = frames.unflatten(0, (length, -1))
-    hit = torch.nonzero(torch.rand(stretches.shape[1], generator=random) < DAMAGED).squeeze(1)
+    stretches, device = frames.unflatten(0, (length, -1)), frames.device
 
     def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=random)
+        return torch.rand(*shape, generator=random, device=device)
 
-    damage = torch.zeros(length, stretches.shape[1], 2)
+    hit = torch.nonzero(uniform(stretches.shape[1]) < DAMAGED).squeeze(1)
+    damage = torch.zeros(length, stretches.shape[1], 2, device=device)
     if len(hit) == 0:
         return frames, damage.flatten(0, 1)
     blur, noise = uniform(len(hit)), uniform(len(hit)) * (uniform(len(hit)) < 0.6)
-    radius = int(torch.randint(1, 4, (), generator=random))  # one for all of them, to be cheap
+    radius = int(torch.randint(1, 4, (), generator=random, device=device))  # one for all of them, to be cheap
     clean = stretches[:, hit]
     soft = F.avg_pool2d(clean.flatten(0, 1), 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
     coarse = F.interpolate(uniform(length * len(hit), 3, 18, 32), scale_factor=8, mode="bilinear")

@@ -7,6 +7,8 @@ Huang et al. 2025, with truncation after one step). Memory works exactly as in p
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -69,7 +71,7 @@ class Streams:
         self.context[which] = data.latents[context_rows].float().flatten(1, 2)
         self.last[which] = self.thumbnails(data.latents[rows], data.poses[rows])
         # Distances back in time spread evenly on a log scale, oldest first, as play's memory is.
-        spread = torch.exp(self._uniform(n, REMEMBERED) * torch.log(torch.tensor(HISTORY / 2.0, device=device)))
+        spread = torch.exp(self._uniform(n, REMEMBERED) * math.log(HISTORY / 2))
         past = rows[:, None] - (2 * spread).long().sort(1, descending=True).values
         known = (past >= first[:, None]) & ~fresh[:, None]
         past = torch.maximum(past, first[:, None])
@@ -87,7 +89,9 @@ class Streams:
     def conditioning(self) -> dict[str, Tensor]:
         """What the next frame is drawn from: hint, action, motion, pitch, conditions (see `dynamics_vector`)."""
         data, after = self.data, self.row + 1
-        hint = self.memory.hint(self.last, data.poses[self.row], data.poses[after])
+        # In bfloat16 geometry loses 1 dB of the last frame's hint against the one that play has.
+        with torch.autocast(self.row.device.type, enabled=False):
+            hint = self.memory.hint(self.last, data.poses[self.row], data.poses[after])
         return {
             "hint": torch.cat([hint[:, :4], hint[:, 4:] * self.memory_on[:, None, None, None]], 1),
             "action": data.actions[self.row],
