@@ -10,7 +10,6 @@ import io
 import json
 import re
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from PIL import Image
 
 from genie_lite.conditions import Conditions
 from genie_lite.errors import OutputError, UsageError, WorldFileError
+from genie_lite.files import drafted
 
 FORMAT, VERSION = "genie_lite world", 1
 SUFFIX = ".world.json"
@@ -96,14 +96,10 @@ def write_world(path: Path, world: WorldFile) -> None:
         raise UsageError(f"{path} does not end in {SUFFIX}; call it {path.name.split('.')[0]}{SUFFIX}")
     if path.exists():
         raise OutputError(f"{path} exists already; give another file")
-    draft = path.with_name(path.name + ".tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(_encoded(world), encoding="utf-8")
-        draft.replace(path)
+        with drafted(path) as draft:
+            draft.write_text(_encoded(world), encoding="utf-8")
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path} ({error.strerror}); free some space or give another file") from error
 
 

@@ -105,10 +105,15 @@ def test_a_judge_comes_back_from_its_files(judge: Judge, tmp_path: Path) -> None
     assert (tmp_path / "judge.safetensors").stat().st_size < 3_000_000
 
 
-def test_a_judge_that_cannot_be_written_whole_leaves_the_one_before(judge: Judge, tmp_path: Path) -> None:
+def test_a_judge_that_cannot_be_written_whole_leaves_the_one_before(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *text: str, **how: str) -> None:
+        raise OSError("no space")
+
     save_judge(tmp_path, judge)
     before = (tmp_path / "judge.safetensors").read_bytes()
-    (tmp_path / "judge.json.tmp").mkdir()
+    monkeypatch.setattr(Path, "write_text", full)
     judge.net.scale.fill_(9.0)
     with pytest.raises(OutputError, match="cannot write the judge"):
         save_judge(tmp_path, Judge(judge.net, {"steps": 9}))

@@ -24,6 +24,7 @@ from genie_lite.data.collect import SPLIT_SEEDS
 from genie_lite.engine.dream import DreamEngine
 from genie_lite.engine.protocol import Frame
 from genie_lite.errors import OutputError
+from genie_lite.files import drafted
 from genie_lite.session.signals import JUDGED_EVERY
 
 FIRST_SEED = SPLIT_SEEDS["validation"] + 500_000
@@ -203,10 +204,9 @@ def save_trial(trial: Trial, path: Path) -> None:
     arrays: dict[str, Any] = {"number": trial.number, "memory": trial.memory}
     for name, stretch in {"clean": trial.clean, **trial.harmed}.items():
         arrays |= {f"{name}.{field.name}": getattr(stretch, field.name) for field in fields(Stretch)}
-    draft = path.with_suffix(".tmp.npz")
     try:
-        np.savez_compressed(draft, **arrays)
-        draft.replace(path)
+        with drafted(path) as draft, draft.open("wb") as file:
+            np.savez_compressed(file, **arrays)
     except OSError as error:
         raise OutputError(f"cannot write {path} ({error.strerror or error}); give another folder with --out") from error
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import math
 import mmap
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH, THUMB_HEIGHT, THUMB_WIDTH, log_depth
 from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.errors import DataError, OutputError
+from genie_lite.files import DRAFTS, drafted
 
 VERSION = 1
 SUFFIX = ".safetensors"
@@ -109,20 +108,16 @@ def write_episode(path: Path, episode: Episode) -> None:
     tensors = {name: np.ascontiguousarray(getattr(episode, name)) for name in _TENSORS}
     names = ("world", "seed", "split", "policy", "recipe", "fps")
     header = {"version": VERSION} | {name: getattr(episode, name) for name in names}
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, draft, metadata={"episode": json.dumps(header)})
-        draft.replace(path)
+        with drafted(path) as draft:
+            save_file(tensors, draft, metadata={"episode": json.dumps(header)})
     except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise OutputError(f"could not write {path} ({error}): free space or choose another folder") from error
 
 
 def clean_drafts(folder: Path) -> None:
     """Removes what writers that were killed have left in the folder."""
-    for draft in folder.glob(f".*{SUFFIX}.*.tmp"):
+    for draft in folder.glob(DRAFTS):
         draft.unlink(missing_ok=True)
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from genie_lite.errors import UsageError
+from genie_lite.files import drafted
 
 RUNTIMES = ("auto", "openvino", "eager")
 DTYPES = ("auto", "bf16", "fp32")
@@ -116,12 +117,10 @@ def _converted(core: Any, module: nn.Module, examples: tuple[Tensor, ...]) -> An
 
 def _keep(fresh: Path, kept: Path) -> None:
     """Copies a model's two files and leaves those that were used last."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
     # The weights first: a model is there once its .xml is.
     for suffix in (".bin", ".xml"):
-        draft = kept.with_suffix(f"{suffix}.{os.getpid()}.tmp")
-        shutil.copyfile(fresh.with_suffix(suffix), draft)
-        draft.replace(kept.with_suffix(suffix))
+        with drafted(kept.with_suffix(suffix)) as draft:
+            shutil.copyfile(fresh.with_suffix(suffix), draft)
     for old in sorted(kept.parent.glob("*.xml"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         for suffix in (".xml", ".bin"):
             old.with_suffix(suffix).unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from genie_lite.errors import CheckpointError, OutputError
+from genie_lite.files import drafted
 from genie_lite.model.autoencoder import Autoencoder, AutoencoderConfig
 from genie_lite.model.dynamics import Dynamics
 from genie_lite.model.first_frame import FirstFrame, FirstFrameConfig
@@ -82,14 +83,9 @@ def save_part(folder: Path, model: Model, name: str) -> None:
         "made": model.made,
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in (
-            (folder / f"{name}.safetensors", save(tensors)),
-            (folder / "config.json", (json.dumps(config, indent=2) + "\n").encode()),
-        ):
-            draft = path.with_suffix(path.suffix + ".tmp")
-            draft.write_bytes(content)
-            draft.replace(path)
+        with drafted(folder / f"{name}.safetensors") as weights, drafted(folder / "config.json") as told:
+            weights.write_bytes(save(tensors))
+            told.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write the checkpoint to {folder}: {error.strerror or error}") from error
 

@@ -37,6 +37,7 @@ from torch.nn import functional as F
 
 from genie_lite.conditions import CONDITIONS_DIM
 from genie_lite.errors import CheckpointError, OutputError
+from genie_lite.files import drafted
 from genie_lite.model.egomotion import READ_DIM, egomotion
 from genie_lite.model.layers import SeparableBlock, to_unit
 from genie_lite.model.motion import jump_steps
@@ -232,13 +233,10 @@ def save_judge(folder: Path, judge: Judge) -> None:
         for name, value in judge.net.state_dict().items()
     }
     card = {"format": FORMAT, "made": judge.made}
-    files = {WEIGHTS_FILE: save(tensors), CARD_FILE: (json.dumps(card, indent=2) + "\n").encode()}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / f"{name}.tmp").write_bytes(content)
-        for name in files:
-            (folder / f"{name}.tmp").replace(folder / name)
+        with drafted(folder / WEIGHTS_FILE) as weights, drafted(folder / CARD_FILE) as told:
+            weights.write_bytes(save(tensors))
+            told.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write the judge to {folder}: {error.strerror or error}") from error
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from genie_lite.engine.protocol import ENGINE
 from genie_lite.errors import CheckpointError, OutputError
+from genie_lite.files import drafted
 
 METER = "meter.json"
 FORMAT = "genie_lite meter 2"
@@ -103,10 +104,9 @@ def read_calibration(folder: Path, checkpoint: str | None) -> Calibration | None
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
     """Writes a fit, whole or not at all. Raises OutputError."""
-    draft = path.with_suffix(".tmp")
     try:
-        draft.write_text(json.dumps({"format": FORMAT} | asdict(calibration), indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
+        with drafted(path) as draft:
+            draft.write_text(json.dumps({"format": FORMAT} | asdict(calibration), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {path} ({error.strerror or error}); give another folder") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genie_lite.data.episodes import list_episodes, read_episode
+from genie_lite.files import drafted
 from genie_lite.model.autoencoder import LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH, Autoencoder
 from genie_lite.model.layers import to_unit
 
@@ -81,10 +81,8 @@ def load_latents(folder: Path, split: str, autoencoder: Autoencoder, device: tor
     path = cache / f"{split}-{digest.hexdigest()[:16]}.safetensors"
     if not path.is_file():
         encoded = encode_episodes(paths, autoencoder, device)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
-        save_file({name: getattr(encoded, name).cpu().contiguous() for name in LatentSet.__slots__}, draft)
-        draft.replace(path)
+        with drafted(path) as draft:
+            save_file({name: getattr(encoded, name).cpu().contiguous() for name in LatentSet.__slots__}, draft)
     return LatentSet(**load_file(path, device=str(device)))
 
 

@@ -7,7 +7,6 @@ worked out once for each pair of frames, so that their reader, small as it is, s
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch.nn import functional as F
 
 from genie_lite.conditions import BIOME_COLUMNS, BIOMES, CONDITIONS_DIM, HOUR_COLUMNS, STRENGTH_COLUMNS, STRENGTHS
 from genie_lite.data.episodes import list_episodes, read_episode
+from genie_lite.files import drafted
 from genie_lite.model.egomotion import MIRRORED, egomotion
 from genie_lite.model.judge import SEEN_DIM, WIDTHS, Judge, JudgeNet, load_judge, pressed_keys, save_judge
 from genie_lite.model.layers import to_unit
@@ -228,7 +228,8 @@ def load_steps(folder: Path, net: JudgeNet, seconds: float, cache: Path, seed: i
         if rows and time.monotonic() - begin > seconds:
             break
     columns = (torch.stack(column) for column in zip(*rows, strict=True))
-    _keep(path, dict(zip(Steps.__slots__, columns, strict=True)))
+    with drafted(path) as draft:
+        save_file(dict(zip(Steps.__slots__, columns, strict=True)), draft)
     return Steps(**load_file(path, device=str(device)))
 
 
@@ -275,13 +276,6 @@ class KeysPart:
     def sheet(self, module: nn.Module, path: Path) -> None:
         """Keys are nothing to look at."""
         assert isinstance(module, KeyReader)
-
-
-def _keep(path: Path, tensors: dict[str, Tensor]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, draft)
-    draft.replace(path)
 
 
 def _depth_sheet(frames: Tensor, seen: Tensor, true: Tensor, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch.nn import functional as F
 
 from genie_lite.data.episodes import list_episodes, read_episode
 from genie_lite.data.skies import places_under_skies
+from genie_lite.files import drafted
 from genie_lite.model.layers import to_unit
 
 LONG = 100
@@ -76,10 +76,8 @@ def under_skies(views: Views, folder: Path, places: int, cache: Path) -> Views:
     if not path.is_file():
         world = read_episode(list_episodes(folder, "train")[0]).world
         drawn = {k: torch.from_numpy(v) for k, v in places_under_skies(world, places, SKIES)._asdict().items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
-        save_file(drawn, draft)
-        draft.replace(path)
+        with drafted(path) as draft:
+            save_file(drawn, draft)
     drawn = load_file(path, device=str(views.frames.device))
     return Views(*(torch.cat([getattr(views, name), drawn[name]]) for name in ("frames", "depth", "conditions")))
 

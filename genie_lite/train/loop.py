@@ -18,6 +18,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from genie_lite.errors import DataError, OutputError
+from genie_lite.files import drafted
 
 MOST_LOST = 50
 """Batches in a row without a finite gradient until training ends: a few may happen, more are a mistake."""
@@ -222,9 +223,8 @@ def _save(
 ) -> None:
     state = {"module": module.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({**state, "step": step, "spent": spent}, path.with_suffix(".tmp"))
-        path.with_suffix(".tmp").replace(path)
+        with drafted(path) as draft:
+            torch.save({**state, "step": step, "spent": spent}, draft)
     except (OSError, RuntimeError) as error:
         raise OutputError(f"cannot write the training state {path}: {error}; free space and start again") from error
 
