@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from genie_lite.camera import FRAME_HEIGHT, FRAME_WIDTH
+from genie_lite.checks import printable
 from genie_lite.errors import ImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
@@ -63,7 +64,7 @@ def picture_from(data: bytes, name: str) -> NDArray[np.uint8]:
                 return _upright(image)
     # Pillow's readers raise whatever they trip over in a damaged file.
     except Exception as error:
-        said = "".join(c if c.isprintable() else "?" for c in str(error)[:80])
+        said = printable(str(error)[:80])
         said = "it is none, or damaged" if "cannot identify" in said else said
         raise ImageError(f"{name} is not a picture that can be used ({said}); {_WANTED}") from error
 

@@ -10,7 +10,7 @@ import io
 import json
 import re
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from genie_lite.checks import entries, only, printable, refuse
 from genie_lite.conditions import Conditions
 from genie_lite.errors import OutputError, UsageError, WorldFileError
 from genie_lite.files import drafted
@@ -82,7 +83,7 @@ def read_world(path: Path) -> WorldFile:
     try:
         return _decoded(data)
     except (ValueError, RecursionError, UsageError) as error:
-        said = "".join(c if c.isprintable() else "?" for c in str(error)[:200])
+        said = printable(str(error)[:200])
         advice = "get it again from where it came, or make one with `genie-lite worlds save`"
         raise WorldFileError(f"{path} is no world that can be opened ({said}); {advice}") from error
 
@@ -121,14 +122,14 @@ def _decoded(data: bytes) -> WorldFile:
     """Raises ValueError, RecursionError or UsageError."""
     if len(data) > LARGEST_FILE:
         raise ValueError(f"it is larger than {LARGEST_FILE >> 20} MB")
-    values = json.loads(data.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_entries)
+    values = json.loads(data.decode("utf-8"), parse_constant=refuse, object_pairs_hook=_entries)
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ValueError("it does not say that it is a genie_lite world")
     version = values.get("version")
     if type(version) is not int or version != VERSION:
         raise ValueError(f"it is of version {str(version)[:20]}, and this genie_lite reads {VERSION}")
-    names = {field.name for field in fields(WorldFile)}
-    _check_names(values, {"format", "version"} | names)
+    names = entries(WorldFile)
+    only(values, {"format", "version"} | names)
     read = {name: values[name] for name in names}
     return WorldFile(**read | {"conditions": _conditions(values["conditions"]), "picture": _bytes(values["picture"])})
 
@@ -141,23 +142,12 @@ def _entries(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is no number")
-
-
-def _check_names(values: dict[str, Any], names: set[str]) -> None:
-    if unknown := set(values) - names:
-        raise ValueError(f"unknown entry {min(unknown)[:40]!r}; a newer genie_lite may have written it")
-    if lacking := names - set(values):
-        raise ValueError(f"it lacks {min(lacking)!r}")
-
-
 def _conditions(values: Any) -> Conditions | None:
     if values is None:
         return None
     if not isinstance(values, dict):
         raise ValueError("conditions are numbers by name")
-    _check_names(values, {field.name for field in fields(Conditions)})
+    only(values, entries(Conditions))
     for name, value in values.items():
         if type(value) not in (int, float) or not 0 <= value < 24:
             raise ValueError(f"{name} {str(value)[:40]!r} is no number in its range")

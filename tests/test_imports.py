@@ -8,7 +8,7 @@ import pytest
 import genie_lite
 
 ROOT = Path(genie_lite.__file__).parent
-SHARED = {"actions", "camera", "conditions", "errors", "files", "timing"}
+SHARED = {"actions", "camera", "checks", "conditions", "errors", "files", "timing"}
 PROMPT_SHARED = {"conditions", "errors"}
 MAY_IMPORT = {
     "prompt": set(),

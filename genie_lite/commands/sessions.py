@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from genie_lite.checks import printable
 from genie_lite.commands.visit import SESSIONS
 from genie_lite.engine.protocol import EngineInfo
-from genie_lite.recording.checks import printable
 from genie_lite.recording.history import MEASURES, Group, PastSession, Trend, grouped, read_sessions
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
-"""What a file claims is believed only after a check: each returns the value, or raises ValueError in one line."""
+"""Checks of what recordings alone claim, as in genie_lite/checks.py."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from typing import Any
 
+from genie_lite.checks import entries, number, only, short_text, whole
 from genie_lite.engine.protocol import MOST_GUIDANCE, EngineInfo
 from genie_lite.recording.log import FAR_AWAY
 
@@ -40,44 +40,3 @@ def finite(value: Any) -> float:
     if type(value) not in (int, float) or not abs(value) <= FAR_AWAY:
         raise ValueError(f"{str(value)[:40]!r} is no number, or too large")
     return float(value)
-
-
-def whole(value: Any, low: int, high: int) -> int:
-    """A whole number from low to high."""
-    if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{str(value)[:40]!r} is no whole number from {low} to {high}")
-    return value
-
-
-def number(value: Any, low: float, high: float) -> float:
-    """A number from low to high."""
-    if type(value) not in (int, float) or not low <= value <= high:
-        raise ValueError(f"{str(value)[:40]!r} is no number from {low:g} to {high:g}")
-    return float(value)
-
-
-def short_text(value: Any) -> str:
-    """Printable text of 1 to 200 characters."""
-    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 200:
-        raise ValueError(f"{str(value)[:40]!r} is no short text")
-    return value
-
-
-def entries(entry: type) -> set[str]:
-    """The names of a dataclass's fields."""
-    return {field.name for field in fields(entry)}
-
-
-def only(values: Any, names: set[str], optional: frozenset[str] | set[str] = frozenset()) -> None:
-    """Raises ValueError unless the object has exactly these entries."""
-    if not isinstance(values, dict):
-        raise ValueError("an object is missing")
-    if unknown := set(values) - names:
-        raise ValueError(f"unknown entry {min(unknown)!r}; a newer genie_lite may have written it")
-    if lacking := names - set(values) - optional:
-        raise ValueError(f"it lacks {min(lacking)!r}")
-
-
-def printable(text: str) -> str:
-    """The text with a question mark for whatever could upset a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)

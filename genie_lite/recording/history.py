@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from genie_lite.checks import printable, short_text
 from genie_lite.engine.protocol import EngineInfo
 from genie_lite.errors import RecordingError
-from genie_lite.recording.checks import engine_info, finite, printable, short_text
+from genie_lite.recording.checks import engine_info, finite
 from genie_lite.recording.log import FAR_AWAY, REPORT
 from genie_lite.recording.reader import find_recordings
 

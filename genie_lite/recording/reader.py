@@ -14,10 +14,11 @@ from PIL import Image
 
 from genie_lite.actions import Action
 from genie_lite.camera import Pose
+from genie_lite.checks import entries, only, printable, refuse, short_text, whole
 from genie_lite.conditions import Conditions
 from genie_lite.engine.protocol import Start
 from genie_lite.errors import RecordingError
-from genie_lite.recording.checks import engine_info, entries, finite, only, printable, short_text, whole
+from genie_lite.recording.checks import engine_info, finite
 from genie_lite.recording.log import FORMAT, LOG, START, VERSION, End, Header, Step
 
 LONGEST_LINE = 1 << 16
@@ -99,14 +100,10 @@ def _objects(path: Path) -> Iterator[dict[str, Any]]:
 
 def _parsed(line: bytes) -> dict[str, Any] | Exception:
     try:
-        values = json.loads(line, parse_constant=_refuse)
+        values = json.loads(line, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         return error
     return values if isinstance(values, dict) else ValueError("no JSON object")
-
-
-def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is no number")
 
 
 def _damaged(path: Path, number: int, error: Exception) -> RecordingError:
