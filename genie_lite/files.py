@@ -24,3 +24,16 @@ def drafted(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def all_or_none(*made: Path) -> Iterator[None]:
+    """Takes these files, and folders that are empty by then, away again if writing them fails or is interrupted: where
+    nothing may lie, and what is written goes by its own name."""
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
+        raise

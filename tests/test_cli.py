@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from lightly import run_lightly
 from PIL import Image
+from walks import Interrupted
 
 from genie_lite import __version__
 from genie_lite.actions import Action
@@ -305,14 +306,7 @@ def test_a_display_that_cannot_be_opened_falls_back_too(
 
 
 def test_an_interrupted_walk_still_leaves_video_and_report(tmp_path: Path) -> None:
-    class Interrupted(FakeEngine):
-        def step(self, action: Action) -> Frame:
-            frame = super().step(action)
-            if frame.index == 10:
-                raise KeyboardInterrupt
-            return frame
-
-    assert visit(off_screen(tmp_path, seconds=5.0), biome("meadow"), lambda: Interrupted(SIZE)) == 0
+    assert visit(off_screen(tmp_path, seconds=5.0), biome("meadow"), lambda: Interrupted(at=10)) == 0
     assert json.loads((tmp_path / "report.json").read_text())["end_reason"] == "quit"
     assert frames_in(tmp_path / "video.mp4") == 10
 

@@ -13,6 +13,7 @@ import pygame
 import pytest
 import torch
 from tiny import saved, shaken, tiny_model
+from walks import Interrupted
 
 from genie_lite.actions import Action
 from genie_lite.cli import main
@@ -22,7 +23,7 @@ from genie_lite.commands.visit import VisitOptions, visit
 from genie_lite.conditions import biome
 from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.engine.fake import FakeEngine
-from genie_lite.engine.protocol import ENGINE, EngineInfo, Frame
+from genie_lite.engine.protocol import ENGINE, EngineInfo
 from genie_lite.engine.shipped import weights_hash
 from genie_lite.errors import RecordingError
 from genie_lite.play.loop import PlayLoop
@@ -105,12 +106,8 @@ def test_a_recording_is_filmed_at_another_size(
 
 
 def test_a_film_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
-    class Interrupted(FakeEngine):
-        def step(self, action: Action) -> Frame:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        replay.film(read_log(recorded(tmp_path / "a")), Interrupted(SIZE), tmp_path / "film.mp4")
+        replay.film(read_log(recorded(tmp_path / "a")), Interrupted(), tmp_path / "film.mp4")
     assert not (tmp_path / "film.mp4").exists()
 
 

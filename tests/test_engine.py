@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,17 +57,6 @@ def same(one: Frame, other: Frame) -> bool:
         and np.array_equal(one.thumbnail, other.thumbnail)
         and one.pose == other.pose
     )
-
-
-def test_another_thread_may_load_what_this_one_dreams_with(make: MakeEngine) -> None:
-    before = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(1) as loading:
-            engine = loading.submit(lambda: make(threads=2)).result()
-        engine.reset(biome("meadow"), 3)
-        assert torch.get_num_threads() == engine.info.threads == 2
-    finally:
-        torch.set_num_threads(before)
 
 
 # --- contract ---------------------------------------------------------------------------------------------------

@@ -7,13 +7,11 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from walks import SIZE, recorded
+from walks import SIZE, Interrupted, recorded
 
-from genie_lite.actions import Action
 from genie_lite.commands.episode import export_episode
 from genie_lite.data.episodes import read_episode
 from genie_lite.engine.fake import FakeEngine
-from genie_lite.engine.protocol import Frame
 from genie_lite.errors import OutputError, RecordingError, UsageError
 from genie_lite.recording.export import export
 from genie_lite.recording.reader import read_log
@@ -24,16 +22,6 @@ needs_pyarrow = pytest.mark.skipif(
     importlib.util.find_spec("pyarrow") is None, reason='needs pyarrow: pip install "genie_lite[export]"'
 )
 KINDS = ["mp4", "gif", "webp", "frames", pytest.param("dataset", marks=needs_pyarrow)]
-
-
-class Interrupted(FakeEngine):
-    """Ctrl-C comes in its sixth frame."""
-
-    def step(self, action: Action) -> Frame:
-        frame = super().step(action)
-        if frame.index == 5:
-            raise KeyboardInterrupt
-        return frame
 
 
 def test_exports_show_every_frame(tmp_path: Path) -> None:
@@ -100,7 +88,7 @@ def test_an_export_that_finds_no_picture_leaves_nothing_and_its_advice_can_be_fo
 def test_an_interrupted_export_leaves_nothing(kind: str, tmp_path: Path) -> None:
     log, out = read_log(recorded(tmp_path / "a")), tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        export(log, kind, out, Interrupted(SIZE))
+        export(log, kind, out, Interrupted())
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     export(log, kind, out, FakeEngine(SIZE))
     assert out.exists()
@@ -112,7 +100,7 @@ def test_an_interrupted_export_leaves_a_data_set_as_it_was(tmp_path: Path) -> No
     export(read_log(recorded(tmp_path / "a")), "dataset", out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     with pytest.raises(KeyboardInterrupt):
-        export(read_log(recorded(tmp_path / "b")), "dataset", out, Interrupted(SIZE))
+        export(read_log(recorded(tmp_path / "b")), "dataset", out, Interrupted())
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 

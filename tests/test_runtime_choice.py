@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
+from tiny import shaken, tiny_model
 
+from genie_lite.conditions import biome
+from genie_lite.engine.dream import DreamEngine, EngineOptions
 from genie_lite.engine.runtime import compile_network, pick_dtype, pick_runtime
 from genie_lite.errors import UsageError
 
@@ -30,3 +35,15 @@ def test_a_compiled_network_leaves_the_module_as_it_was() -> None:
     drawn = compile_network(layer, (x,), "eager", "bf16", 1)(x)
     assert layer.weight.dtype == torch.float32 and drawn.dtype == torch.float32
     torch.testing.assert_close(drawn, layer(x).detach(), atol=0.05, rtol=0.05)
+
+
+def test_another_thread_may_load_what_this_one_dreams_with() -> None:
+    options = EngineOptions(Path("none"), "144p", runtime="eager", dtype="fp32", threads=2)
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(1) as loading:
+            engine = loading.submit(DreamEngine, shaken(tiny_model()), options).result()
+        engine.reset(biome("meadow"), 3)
+        assert torch.get_num_threads() == engine.info.threads == 2
+    finally:
+        torch.set_num_threads(before)

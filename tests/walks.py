@@ -5,12 +5,26 @@ from pathlib import Path
 from genie_lite.actions import Action
 from genie_lite.conditions import biome
 from genie_lite.engine.fake import FakeEngine
-from genie_lite.engine.protocol import Start
+from genie_lite.engine.protocol import Frame, Start
 from genie_lite.recording.recorder import Recorder
 from genie_lite.session.manager import EndReason, SessionManager
 
 SIZE = (256, 144)
 START = biome("snow", hour=7.5)
+
+
+class Interrupted(FakeEngine):
+    """Ctrl-C comes while it draws the frame of that index."""
+
+    def __init__(self, at: int = 5) -> None:
+        super().__init__(SIZE)
+        self.at = at
+
+    def step(self, action: Action) -> Frame:
+        frame = super().step(action)
+        if frame.index == self.at:
+            raise KeyboardInterrupt
+        return frame
 
 
 def begun(recorder: Recorder, engine: FakeEngine | None = None, start: Start = START) -> SessionManager:

@@ -13,16 +13,13 @@ from genie_lite.commands.visit import Before, VisitOptions, display_expected, vi
 from genie_lite.commands.world import CONDITION_FLAGS, StartOptions, start_of
 from genie_lite.commands.worlds import find_world, folders, remixed
 from genie_lite.conditions import BIOMES, Conditions, biome
-from genie_lite.engine.protocol import Sketcher
+from genie_lite.engine.protocol import MOST_THREADS, Sketcher
 from genie_lite.engine.shipped import find_checkpoint, weights_hash
 from genie_lite.errors import UsageError, WorldFileError
 from genie_lite.pictures import read_picture
 from genie_lite.play.choice import Going, reading_of
 from genie_lite.play.draft import Draft, Picture, picture_of
 from genie_lite.world_file import WorldFile, read_world
-
-MOST_THREADS = 1024
-"""More are in no recording."""
 
 
 @dataclass(frozen=True)

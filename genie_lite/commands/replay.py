@@ -14,6 +14,7 @@ from genie_lite.commands.view import SIZES
 from genie_lite.commands.visit import SESSIONS, display_expected, meter_for, play_in, session_folder
 from genie_lite.engine.protocol import Engine
 from genie_lite.errors import DisplayError, OutputError, RecordingError, UsageError
+from genie_lite.files import all_or_none
 from genie_lite.recording.log import Header
 from genie_lite.recording.reader import Log, read_log
 
@@ -95,13 +96,12 @@ def check(log: Log, engine: Engine) -> int:
 
 def film(log: Log, engine: Engine, out: Path) -> int:
     """Draws the recording into a new video; returns the exit status. Raises OutputError."""
-    from genie_lite.recording.export import whole
     from genie_lite.recording.replay import drive
     from genie_lite.recording.video import VideoWriter
 
     if out.exists():
         raise OutputError(f"{out} exists already; give another file with --out")
-    with whole(out), VideoWriter(out) as video:
+    with all_or_none(out), VideoWriter(out) as video:
         for frame in drive(log, engine):
             video.write(frame.image)
     print(f"video   {out}")

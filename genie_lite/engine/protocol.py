@@ -28,6 +28,9 @@ ENGINE = 11
 """Counts up whenever the same weights come to dream something else, so that what was fitted to dreams, as the coherence
 meter is, is not believed of others."""
 
+MOST_THREADS = 1024
+"""More processor threads no engine is given."""
+
 MOST_GUIDANCE = 20.0
 """How closely a first frame may be asked to keep to its conditions; 1 is usual."""
 

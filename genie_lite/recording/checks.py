@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from genie_lite.checks import entries, number, only, short_text, whole
-from genie_lite.engine.protocol import MOST_GUIDANCE, EngineInfo
+from genie_lite.engine.protocol import MOST_GUIDANCE, MOST_THREADS, EngineInfo
 from genie_lite.recording.log import FAR_AWAY
 
 
@@ -28,7 +28,7 @@ def engine_info(values: Any) -> EngineInfo:
         runtime=short_text(values["runtime"]),
         memory=values["memory"],
         denoising_steps=whole(values["denoising_steps"], 0, 1000),
-        threads=whole(values["threads"], 1, 1024),
+        threads=whole(values["threads"], 1, MOST_THREADS),
         guidance=number(values.get("guidance", 1.0), 0, MOST_GUIDANCE),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from itertools import chain, islice
 from pathlib import Path
@@ -18,6 +17,7 @@ from genie_lite.actions import ACTION_DIM, STEPS_PER_SECOND
 from genie_lite.conditions import CONDITION_NAMES
 from genie_lite.engine.protocol import Engine
 from genie_lite.errors import OutputError, RecordingError, UsageError
+from genie_lite.files import all_or_none, drafted
 from genie_lite.recording.log import VIDEO, Step
 from genie_lite.recording.reader import Log
 from genie_lite.recording.replay import drive
@@ -87,20 +87,8 @@ def _filmed(log: Log) -> Pictures:
         yield image
 
 
-@contextmanager
-def whole(*made: Path) -> Iterator[None]:
-    """Takes these files, and folders that are empty by then, away again if writing them fails or is interrupted."""
-    try:
-        yield
-    except BaseException:
-        for path in made:
-            with suppress(OSError):
-                path.rmdir() if path.is_dir() else path.unlink()
-        raise
-
-
 def _mp4(log: Log, pictures: Pictures, first: int, out: Path) -> None:
-    with whole(out), VideoWriter(out) as video:
+    with all_or_none(out), VideoWriter(out) as video:
         for picture in pictures:
             video.write(picture)
 
@@ -109,7 +97,7 @@ def _frames(log: Log, pictures: Pictures, first: int, out: Path) -> None:
     """frame-00000.png and so on, numbered like the frames of the log."""
     out.mkdir(parents=True)
     files = [out / f"frame-{index:05d}.png" for index in range(first, len(log.steps))]
-    with whole(*files, out):
+    with all_or_none(*files, out):
         for file, picture in zip(files, pictures, strict=True):
             Image.fromarray(picture).save(file)
 
@@ -125,7 +113,7 @@ def _webp(log: Log, pictures: Pictures, first: int, out: Path) -> None:
 
 def _moving(pictures: Pictures, out: Path, form: str, **options: Any) -> None:
     shrunk = (_shrunk(Image.fromarray(picture)) for picture in pictures)
-    with whole(out):
+    with all_or_none(out):
         next(shrunk).save(out, form, save_all=True, append_images=shrunk, loop=0, **options)
 
 
@@ -144,7 +132,6 @@ def _dataset(log: Log, pictures: Pictures, first: int, out: Path) -> None:
         raise OutputError('a data set needs pyarrow: pip install "genie_lite[export]"') from error
     out.mkdir(parents=True, exist_ok=True)
     name, metadata = f"{log.folder.resolve().name}.mp4", out / "metadata.parquet"
-    draft = metadata.with_suffix(".tmp")
     if (out / name).exists():
         raise OutputError(f"{out} holds {name} already; give another folder with --out")
     rows = pyarrow.Table.from_pylist([{"file_name": name} | _row(log, first)])
@@ -154,11 +141,10 @@ def _dataset(log: Log, pictures: Pictures, first: int, out: Path) -> None:
             rows = pyarrow.concat_tables([parquet.read_table(metadata), rows], promote_options="permissive")
     except pyarrow.ArrowException as error:
         raise OutputError(f"{metadata} is not of a data set of ours; give another folder with --out") from error
-    with whole(out / name, draft, out):
+    with all_or_none(out / name, out), drafted(metadata) as draft:
         _mp4(log, pictures, first, out / name)
         parquet.write_table(rows, draft)
         (out / "README.md").write_text(CARD.format(names=", ".join(CONDITION_NAMES)), encoding="utf-8")
-        draft.replace(metadata)
 
 
 def _row(log: Log, first: int) -> dict[str, Any]:

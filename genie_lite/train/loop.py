@@ -138,6 +138,7 @@ class _Run:
 
     def __init__(self, part: Part, schedule: Schedule, folder: Path, ranks: Ranks) -> None:
         self._part, self._schedule, self._folder, self._ranks = part, schedule, folder, ranks
+        # PyTorch's annotations do not know that a module, like a tensor, has a memory format.
         self._module = part.module.to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         ranks.share_weights(self._module)
         self.ema = deepcopy(self._module).eval()
