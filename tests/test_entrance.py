@@ -22,6 +22,7 @@ from genie_lite.play.draft import Draft, picture_of
 from genie_lite.play.entrance import Entrance
 from genie_lite.play.gallery import GalleryScreen, entries_of
 from genie_lite.play.loading import Loading
+from genie_lite.play.panels import Panels
 from genie_lite.play.screen import Screen
 from genie_lite.play.sketch import SketchScreen
 from genie_lite.play.window import Window
@@ -229,6 +230,11 @@ def test_a_strange_picture_is_said_to_be_so_and_still_enters(window: Window) -> 
     assert (hands.picture()[500:640, :700] != known[500:640, :700]).any()
     hands.press(pygame.K_RETURN)
     assert isinstance(screen.next, Choice) and "far from" in screen.next.note
+
+
+def test_words_are_as_wide_where_no_fonts_are_installed(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pygame.font, "match_font", lambda *_, **__: None)
+    assert Panels(1.0).text("Without the picture").get_size() == pytest.approx((166, 20), abs=2)
 
 
 def test_the_picture_can_be_left_out_again(window: Window) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache
+from pathlib import Path
 
 import pygame
 
@@ -20,8 +20,8 @@ GLASS = (13, 16, 21, 184)
 EDGE = (255, 255, 255, 34)
 """A faint rim, so that a panel has a shape at night too."""
 
-FACES = "inter,helveticaneue,segoeui,notosans,dejavusans"
-"""The first of these that the system has; pygame's own face otherwise."""
+FACE = Path(__file__).with_name("font") / "DejaVuSans.ttf"
+"""Panels are laid out around it; the system's own faces differ in width, and take seconds to look for."""
 
 MOST_PANELS = 128
 
@@ -57,7 +57,7 @@ class Panels:
         """One line of text."""
         pixels = self.px(size)
         if pixels not in self._fonts:
-            self._fonts[pixels] = pygame.font.Font(_face(), pixels)
+            self._fonts[pixels] = pygame.font.Font(FACE, pixels)
         return self._fonts[pixels].render(words, True, colour)
 
     def row(self, parts: Sequence[pygame.Surface], gap: float = 12) -> pygame.Surface:
@@ -138,8 +138,3 @@ def glass(size: tuple[int, int], radius: int) -> pygame.Surface:
 
 def _clear(width: int, height: int) -> pygame.Surface:
     return pygame.Surface((width, height), pygame.SRCALPHA)
-
-
-@lru_cache
-def _face() -> str | None:
-    return pygame.font.match_font(FACES)
