@@ -1,9 +1,12 @@
-"""What a file claims is believed only after a check: each returns the value, or raises ValueError in one line."""
+"""What a file claims is believed only after a check: each returns the value, or raises ValueError in one line. So are
+flags, which raise UsageError."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any, NoReturn
+
+from genie_lite.errors import UsageError
 
 
 def whole(value: Any, low: int, high: int) -> int:
@@ -45,6 +48,14 @@ def only(values: Any, names: set[str], optional: frozenset[str] | set[str] = fro
 def printable(text: str) -> str:
     """The text with a question mark for whatever could upset a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def require_least(options: object, **least: int) -> None:
+    """Raises UsageError for a flag below its least value; one that was left out (None) is right."""
+    for name, bound in least.items():
+        value = getattr(options, name)
+        if value is not None and value < bound:
+            raise UsageError(f"--{name.replace('_', '-')} {value} is too small; give at least {bound}")
 
 
 def refuse(name: str) -> NoReturn:

@@ -67,6 +67,17 @@ def test_help_of_play_tells_its_flags_without_torch_or_pygame() -> None:
     assert all(flag in told for flag in ("--biome", "--image", "--quality", "--off-screen", "--cap", "--memory"))
 
 
+@pytest.mark.parametrize("wish", [
+    "train all --batch -1", "train dynamics --learning-rate -1", "train frame --most-frames -5",
+    "bench sheets --threads 0", "bench speed --seed -1", "bench speed --warm-up 0",
+    "bench soak --minutes 2", "collect --workers 0",
+])  # fmt: skip
+def test_too_small_a_number_is_one_line_that_names_it(wish: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(wish.split()) == 2
+    said = capsys.readouterr().err
+    assert " ".join(wish.split()[-2:]) in said and said.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["play", "bench speed", "bench meter", "bench coherence"])
 def test_help_says_what_picks_the_number_format(name: str) -> None:
     told = " ".join(run_lightly(*name.split(), "--help").replace("│", " ").split())

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from genie_lite.errors import GenieLiteError, UsageError
+from genie_lite.checks import require_least
+from genie_lite.errors import GenieLiteError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -41,14 +42,7 @@ class HeldOutFlags:
     """Folder for pictures and numbers."""
 
     def __post_init__(self) -> None:
-        self.require_least("episodes", "denoising_steps", "threads")
-
-    def require_least(self, *names: str) -> None:
-        """Raises UsageError for a number below 1."""
-        for name in names:
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"--{name.replace('_', '-')} {value} is too small; give at least 1")
+        require_least(self, episodes=1, denoising_steps=1, threads=1)
 
     def job(self, plan: Workload) -> Job:
         """What to measure and with what; checked before minutes are spent. Raises GenieLiteError."""
@@ -74,7 +68,7 @@ class Options(HeldOutFlags):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_least("horizon")
+        require_least(self, horizon=1)
 
     def plan(self) -> Plan:
         """How much to measure."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from genie_lite.errors import GenieLiteError, UsageError
+from genie_lite.checks import require_least
+from genie_lite.errors import GenieLiteError
 
 if TYPE_CHECKING:
     from genie_lite.bench.calibrate import Course
@@ -52,10 +53,7 @@ class Options:
     """Folder for the dreams, about 20 MB each."""
 
     def __post_init__(self) -> None:
-        if self.trials < LEAST:
-            raise UsageError(f"--trials {self.trials} is too small; give at least {LEAST}")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"--threads {self.threads} is too small; give at least 1")
+        require_least(self, trials=LEAST, threads=1)
 
 
 def main(options: Options) -> int:

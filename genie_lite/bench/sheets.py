@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from genie_lite.checks import require_least
 from genie_lite.errors import OutputError
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class Options:
     """Which of them to draw; idle and walk take minutes each, since they dream 32 minutes of world time together."""
     threads: int | None = None
     """Processor threads for the networks (all cores if left out)."""
+
+    def __post_init__(self) -> None:
+        require_least(self, threads=1)
 
 
 def main(options: Options) -> int:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from genie_lite.errors import UsageError
+from genie_lite.checks import require_least
 from genie_lite.timing import Clock
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ class Options:
     """The first of the walks: the same seed walks the same way."""
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("steps", 2), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise UsageError(f"--{name} {getattr(self, name)} is too small; give at least {least}")
+        require_least(self, episodes=1, steps=2, seed=0)
 
 
 @dataclass

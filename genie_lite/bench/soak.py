@@ -12,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from genie_lite.bench.speed import EngineFlags, card_table, load_engine, require_packages
+from genie_lite.checks import require_least
 from genie_lite.timing import Clock
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Options(EngineFlags):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_least("minutes", 3)
+        require_least(self, minutes=3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from genie_lite.checks import require_least
 from genie_lite.errors import GenieLiteError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -43,13 +44,7 @@ class EngineFlags:
     """World and walk: the same seed draws the same frames."""
 
     def __post_init__(self) -> None:
-        self.require_least("threads", 1)
-
-    def require_least(self, name: str, least: int) -> None:
-        """Raises UsageError for a flag below its least value; a flag left out is right."""
-        value = getattr(self, name)
-        if value is not None and value < least:
-            raise UsageError(f"--{name.replace('_', '-')} {value} is too small; give at least {least}")
+        require_least(self, threads=1, seed=0)
 
 
 @dataclass(frozen=True)
@@ -69,8 +64,7 @@ class Options(EngineFlags):
         super().__post_init__()
         if not self.sizes:
             raise UsageError("--sizes needs at least one of 720p, 360p, 144p")
-        self.require_least("frames", 2)
-        self.require_least("warm_up", 1)
+        require_least(self, frames=2, warm_up=1)
 
 
 def main(options: Options) -> int:

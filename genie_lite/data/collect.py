@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from genie_lite.checks import require_least
 from genie_lite.errors import DataError, GenieLiteError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ class Options:
     """The number of the first episode within the split: more can be added later, or by another machine."""
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("steps", 2), ("pictures", 0), ("workers", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise UsageError(f"--{name} {getattr(self, name)} is too small: at least {least}")
+        require_least(self, episodes=1, steps=2, pictures=0, workers=1, seed=0)
         if self.split not in SPLIT_SEEDS:
             raise UsageError(f"unknown split {self.split!r}; choose one of {', '.join(SPLIT_SEEDS)}")
         if self.seed + self.episodes > SEEDS_PER_SPLIT:

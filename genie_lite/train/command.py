@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
+from genie_lite.checks import require_least
 from genie_lite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class Options:
     9,800."""
     seed: int = 0
     """Seed of initial weights and batches."""
+
+    def __post_init__(self) -> None:
+        require_least(self, batch=0, learning_rate=0, most_frames=0, seed=0)
 
     @property
     def seconds(self) -> float:
