@@ -8,10 +8,11 @@ from PIL import Image
 
 from genie_lite.actions import Action
 from genie_lite.bench import word_sheets
+from genie_lite.bench.sheets import save_film
 from genie_lite.conditions import Conditions
 from genie_lite.engine.fake import FakeEngine
 from genie_lite.engine.protocol import Frame
-from genie_lite.errors import UsageError
+from genie_lite.errors import OutputError, UsageError
 from genie_lite.prompt.parser import parse
 
 
@@ -48,6 +49,18 @@ def test_events_happen_between_the_first_and_the_second_cell(monkeypatch: pytest
     engine.seen = []
     assert len(set(cells(word_sheets.events(engine)))) == 3
     assert engine.seen[23].hour == 12 and engine.seen[-1].hour == parse("night falls").conditions.hour
+
+
+def test_the_film_tells_what_is_done_and_ends_at_night(tmp_path: Path) -> None:
+    engine = Told((256, 144))
+    engine.seen = []
+    save_film(engine, tmp_path / "walk.webp")
+    film = Image.open(tmp_path / "walk.webp")
+    assert film.size == (640, 360) and film.info["loop"] == 0
+    assert 15 * 12 <= film.n_frames <= 17 * 12 + 1, "what stands still may be one frame"
+    assert engine.seen[12 * 24 - 1].hour == 12 and engine.seen[-1].hour == parse("night falls").conditions.hour
+    with pytest.raises(OutputError, match="cannot write"):
+        save_film(engine, tmp_path / "nowhere" / "walk.webp")
 
 
 def test_pictures_are_followed_by_what_becomes_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from genie_lite.engine.dream import DreamEngine
+    from genie_lite.engine.protocol import Engine
 
 SECONDS = (0, 1, 3, 10, 30, 60)
 HOURS = {"noon": 12.0, "dusk": 19.0, "night": 0.0}
-FILM_SECONDS, FILM_RATE = 10, 12
+FILM_RATE = 12
 LARGEST = 1_400_000
 """Bytes of a PNG in full colour."""
 
@@ -130,21 +131,49 @@ def first_frames(engine: DreamEngine) -> Image.Image:
     return grid(rows, list(HOURS), list(BIOMES))
 
 
-def save_film(engine: DreamEngine, path: Path) -> None:
-    """Ten seconds of the first walk of `minute`, 640x360, as an endless animation. Raises OutputError."""
-    from PIL import Image
-
+def save_film(engine: Engine, path: Path) -> None:
+    """Seventeen seconds of the first world of `minute` under keys fixed beforehand, 640x360, as an endless animation
+    that tells what is done. Raises OutputError."""
     from genie_lite.actions import STEPS_PER_SECOND
-    from genie_lite.conditions import biome
 
     skip = STEPS_PER_SECOND // FILM_RATE
-    frames = _play(engine, biome("meadow"), 1, FILM_SECONDS * STEPS_PER_SECOND - skip, walking=True)
-    small = [
-        Image.fromarray(frame).resize((640, 360), Image.Resampling.BOX)
-        for index, frame in enumerate(frames)
-        if index % skip == 0
-    ]
-    _write(small[0], path, save_all=True, append_images=small[1:], duration=1000 // FILM_RATE, loop=0, quality=60)
+    film = [_told(frame, words) for index, (frame, words) in enumerate(_scenes(engine)) if index % skip == 0]
+    _write(film[0], path, save_all=True, append_images=film[1:], duration=1000 // FILM_RATE, loop=0, quality=60)
+
+
+def _scenes(engine: Engine) -> Iterator[tuple[NDArray[np.uint8], str]]:
+    """Frames of a full turn, a walk there and back, an event, and a walk on, with words for each."""
+    from genie_lite.actions import IDLE, STEPS_PER_SECOND, Action
+    from genie_lite.conditions import biome
+    from genie_lite.prompt.parser import parse
+
+    turn, walk = Action(turn=1.0), Action(forward=1.0)
+    start, event = biome("meadow"), parse("night falls", biome("meadow"))
+    yield engine.reset(start, 1).image, "a full turn"
+    for words, action, seconds in (
+        ("a full turn", turn, 4),
+        ("straight on", walk, 2),
+        ("half a turn", turn, 2),
+        ("back", walk, 2),
+        ("half a turn", turn, 2),
+        ("night falls", IDLE, 2),
+        ("straight on", walk, 3),
+    ):
+        if words == "night falls":
+            engine.set_conditions(event.conditions)
+        for _ in range(seconds * STEPS_PER_SECOND):
+            yield engine.step(action).image, words
+
+
+def _told(frame: NDArray[np.uint8], words: str) -> Image.Image:
+    """The frame at 640x360 with words in its lower left corner."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    image = Image.fromarray(frame).resize((640, 360), Image.Resampling.BOX)
+    ImageDraw.Draw(image).text(
+        (14, 348), words, "white", ImageFont.load_default(20), "ls", stroke_width=2, stroke_fill="black"
+    )
+    return image
 
 
 def film_beside(engines: Sequence[DreamEngine], world: str, folder: Path, seconds: int = 60) -> None:
