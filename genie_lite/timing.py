@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 Clock = Callable[[], float]
 """Seconds that only grow, as time.perf_counter returns them."""
@@ -26,6 +27,23 @@ class Stopwatch:
             yield
         finally:
             self.milliseconds[name] = self.milliseconds.get(name, 0.0) + (self._clock() - start) * 1e3
+
+
+class Pace(Protocol):
+    """What a loop needs of a `Pacer`."""
+
+    def wait(self) -> None:
+        """Returns when the next turn is due."""
+        ...
+
+    def restart(self) -> None:
+        """Forgets the schedule."""
+        ...
+
+    @property
+    def fps(self) -> float:
+        """Turns a second as measured."""
+        ...
 
 
 class Pacer:

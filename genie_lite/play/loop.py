@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
-from typing import Protocol
 
 import pygame
 
@@ -18,7 +17,7 @@ from genie_lite.play.choice import Going, Next
 from genie_lite.play.hud import Hud, HudView
 from genie_lite.play.keymap import Command, Controls
 from genie_lite.play.palette import Palette
-from genie_lite.play.panels import Panels
+from genie_lite.play.panels import Panels, panels_for
 from genie_lite.play.window import Window, save_png
 from genie_lite.play.words import Words
 from genie_lite.prompt.parser import Reading
@@ -26,26 +25,9 @@ from genie_lite.recording.recorder import Recorder
 from genie_lite.recording.report import prepare_folder
 from genie_lite.session.frametimes import FrameTimes
 from genie_lite.session.manager import EndReason, SessionManager, State
-from genie_lite.timing import Clock, Pacer, Stopwatch
+from genie_lite.timing import Clock, Pace, Pacer, Stopwatch
 
 MESSAGE_TICKS = 4 * STEPS_PER_SECOND
-
-
-class Pace(Protocol):
-    """What the loop needs of `timing.Pacer`."""
-
-    def wait(self) -> None:
-        """Returns when the next tick is due."""
-        ...
-
-    def restart(self) -> None:
-        """Forgets the schedule."""
-        ...
-
-    @property
-    def fps(self) -> float:
-        """Ticks a second as measured."""
-        ...
 
 
 class PlayLoop:
@@ -300,9 +282,3 @@ def show_waking(window: Window) -> None:
     window.surface.blit(card, card.get_rect(center=window.picture.center))
     window.flip()
     pygame.event.pump()
-
-
-def panels_for(picture: pygame.Rect, panels: Panels | None) -> Panels:
-    """Panels in the scale of the picture: the given ones if they fit."""
-    scale = min(3.0, max(0.6, picture.height / 720))
-    return panels if panels is not None and panels.scale == scale else Panels(scale)

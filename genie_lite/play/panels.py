@@ -117,6 +117,12 @@ class Panels:
         return surface
 
 
+def panels_for(picture: pygame.Rect, panels: Panels | None) -> Panels:
+    """Panels in the scale of the picture: the given ones if they fit."""
+    scale = min(3.0, max(0.6, picture.height / 720))
+    return panels if panels is not None and panels.scale == scale else Panels(scale)
+
+
 def rounded(size: tuple[int, int], radius: int, colour: tuple[int, int, int, int]) -> pygame.Surface:
     """A filled rectangle with smooth round corners."""
     fine = 4

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pygame
@@ -15,23 +14,15 @@ from numpy.typing import NDArray
 
 from genie_lite.actions import STEPS_PER_SECOND
 from genie_lite.play.choice import Dropped, Going, Next
-from genie_lite.play.panels import ACCENT, AMBER, DIM, INK, Colour, Panels, glass, rounded
+from genie_lite.play.panels import ACCENT, AMBER, DIM, INK, Colour, Panels, glass, panels_for, rounded
 from genie_lite.play.window import Window
-from genie_lite.timing import Clock, Pacer
+from genie_lite.timing import Clock, Pace, Pacer
 
 GROUND = (24, 28, 34)
 BUDGET = 0.03
 """Seconds of a turn of the loop that drawing worlds may take: the window never waits longer than one step more."""
 
 MARGIN = 18
-
-
-class Pace(Protocol):
-    """What a screen needs of `timing.Pacer`."""
-
-    def wait(self) -> None:
-        """Returns when the next turn is due."""
-        ...
 
 
 class Screen:
@@ -71,7 +62,7 @@ class Screen:
         while self.work() and self._clock() - began < BUDGET:
             pass
         self._turns += 1
-        self._panels = panels = screen_panels(self.window, self._panels)
+        self._panels = panels = panels_for(self.window.picture, self._panels)
         self.window.surface.fill(GROUND)
         self.draw(self.window.surface, self.window.picture, panels)
         self.window.flip()
@@ -131,12 +122,6 @@ class Buttons:
     def at(self, pos: tuple[int, int]) -> str | None:
         """The name of what lies there."""
         return next((name for place, name in reversed(self._places) if place.collidepoint(pos)), None)
-
-
-def screen_panels(window: Window, panels: Panels | None) -> Panels:
-    """Panels in the scale of the window: the given ones if they fit."""
-    scale = min(3.0, max(0.6, window.picture.height / 720))
-    return panels if panels is not None and panels.scale == scale else Panels(scale)
 
 
 def picture_surface(image: NDArray[np.uint8], size: tuple[int, int]) -> pygame.Surface:

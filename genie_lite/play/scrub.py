@@ -9,11 +9,10 @@ import pygame
 
 from genie_lite.actions import STEPS_PER_SECOND
 from genie_lite.play.hud import MARGIN
-from genie_lite.play.loop import Pace, panels_for
-from genie_lite.play.panels import ACCENT, DIM, Panels
+from genie_lite.play.panels import ACCENT, DIM, Panels, panels_for
 from genie_lite.play.window import Window
 from genie_lite.recording.replay import Replay
-from genie_lite.timing import Clock, Pacer
+from genie_lite.timing import Clock, Pace, Pacer
 
 WALK_KEYS = (pygame.K_w, pygame.K_a, pygame.K_s, pygame.K_d)
 LEAVE_KEYS = (pygame.K_q, pygame.K_ESCAPE)
