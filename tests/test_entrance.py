@@ -234,7 +234,7 @@ def test_a_strange_picture_is_said_to_be_so_and_still_enters(window: Window) -> 
 
 def test_words_are_as_wide_where_no_fonts_are_installed(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pygame.font, "match_font", lambda *_, **__: None)
-    assert Panels(1.0).text("Without the picture").get_size() == pytest.approx((166, 20), abs=2)
+    assert Panels(1.0).text("Without the picture").get_size() == pytest.approx((148, 20), abs=2)
 
 
 def test_the_picture_can_be_left_out_again(window: Window) -> None:

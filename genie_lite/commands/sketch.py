@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from genie_lite.commands.words import tell
@@ -18,7 +19,7 @@ class Options(WorldOptions):
     """Draw first frames of a world with several seeds; the number on a picture is its `play --seed`."""
 
     seed: int = 1
-    """The first picture's seed; the others count on from it."""
+    """The first picture's seed; the others count on from it, past those that begin at a place already shown."""
     count: int = 8
     """How many pictures, 64 at most."""
     out: Path = Path("sketch.png")
@@ -41,6 +42,8 @@ def main(options: Options) -> int:
     from PIL import Image, ImageDraw, ImageFont
 
     from genie_lite.engine.dream import DreamEngine, EngineOptions
+    from genie_lite.play.candidates import Candidates
+    from genie_lite.play.choice import Choice
 
     conditions, reading = options.conditions(), options.reading()
     if reading is not None:
@@ -51,12 +54,15 @@ def main(options: Options) -> int:
     rows = -(-options.count // COLUMNS)
     sheet = Image.new("RGB", (min(options.count, COLUMNS) * width // 2, rows * height // 2))
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
-    for number in range(options.count):
-        seed, row, column = options.seed + number, number // COLUMNS, number % COLUMNS
-        image = Image.fromarray(engine.reset(conditions, seed).image).resize((width // 2, height // 2))
-        corner = column * width // 2, row * height // 2
-        sheet.paste(image, corner)
-        pen.text((corner[0] + 8, corner[1] + 6), str(seed), "white", font, stroke_width=2, stroke_fill="black")
+    candidates = Candidates(partial(Choice, conditions), options.seed, options.count)
+    while candidates.advance(engine):
+        pass
+    for number, candidate in enumerate(candidates.all):
+        assert candidate.image is not None
+        corner = number % COLUMNS * width // 2, number // COLUMNS * height // 2
+        sheet.paste(Image.fromarray(candidate.image).resize((width // 2, height // 2)), corner)
+        seed = str(candidate.choice.seed)
+        pen.text((corner[0] + 8, corner[1] + 6), seed, "white", font, stroke_width=2, stroke_fill="black")
     try:
         sheet.save(options.out)
     except (OSError, ValueError) as error:

@@ -20,7 +20,7 @@ GLASS = (13, 16, 21, 184)
 EDGE = (255, 255, 255, 34)
 """A faint rim, so that a panel has a shape at night too."""
 
-FACE = Path(__file__).with_name("font") / "DejaVuSans.ttf"
+FACE = Path(__file__).with_name("font") / "DejaVuSansCondensed.ttf"
 """Panels are laid out around it; the system's own faces differ in width, and take seconds to look for."""
 
 MOST_PANELS = 128

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.progress import track
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -101,7 +103,8 @@ def encode_episodes(paths: list[Path], autoencoder: Autoencoder, device: torch.d
     start = length.cumsum(0) - length
     latents = torch.empty(int(length.sum()), LATENT_CHANNELS, LATENT_HEIGHT, LATENT_WIDTH, dtype=torch.half)
     latents = latents.to(device)
-    for path, first in zip(paths, start.tolist(), strict=True):
+    episodes = list(zip(paths, start.tolist(), strict=True))
+    for path, first in track(episodes, "encoding episodes", console=Console(stderr=True)):
         for at, frames in enumerate(torch.from_numpy(np.array(read_episode(path).frames)).split(64)):
             encoded = autoencoder.encode(to_unit(frames.to(device).permute(0, 3, 1, 2)))
             latents[first + 64 * at :][: len(frames)] = encoded

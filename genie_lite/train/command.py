@@ -25,7 +25,8 @@ SHARES = {
     "autoencoder": 0.1, "frame": 0.06, "thumbnail": 0.1, "motion": 0.0, "dynamics": 0.6, "first_frame": 0.0,
     "pictures": 0.14, "weather": 0.0,
 }  # fmt: skip
-"""How `train all` divides its budget; reading data and fitting motion, first_frame and weather take minutes on top."""
+"""How `train all` divides its budget. Encoding the data, and motion, first_frame and weather, which are fitted, take
+some twenty minutes of two cores on top."""
 
 RATES = {"autoencoder": 1.6e-3, "frame": 1.6e-3}
 """Peak learning rates of the parts that bear a higher one than the others' 6e-4."""
