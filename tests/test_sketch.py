@@ -13,6 +13,7 @@ from tiny import saved, tiny_model
 from genie_lite.cli import main
 from genie_lite.conditions import biome
 from genie_lite.engine.dream import DreamEngine, EngineOptions
+from genie_lite.engine.fake import FakeEngine
 from genie_lite.engine.protocol import Start
 from genie_lite.play.candidates import Candidates
 from genie_lite.play.choice import Choice
@@ -38,10 +39,11 @@ def test_a_sketch_shows_a_picture_for_every_seed(
     assert "snowy" in capsys.readouterr().out
 
 
-class FewPlaces:
+class FewPlaces(FakeEngine):
     """Sketches grey pictures, as many different ones as there are places: that of a seed is its third."""
 
     def __init__(self, places: int) -> None:
+        super().__init__()
         self.places, self.drawn = places, 0
 
     def sketch(self, start: Start, seed: int) -> Iterator[NDArray[np.uint8]]:
@@ -51,7 +53,7 @@ class FewPlaces:
 
 def drawn(candidates: Candidates, engine: FewPlaces) -> list[int]:
     """Their seeds, once all are done."""
-    while candidates.advance(engine):  # type: ignore[arg-type]
+    while candidates.advance(engine):
         pass
     assert all(candidate.done and candidate.image is not None for candidate in candidates.all)
     return [candidate.choice.seed for candidate in candidates.all]
