@@ -173,6 +173,23 @@ def test_quality_auto_settles_on_one_of_the_sizes_and_stays(make: MakeEngine) ->
     assert engine.info.size == size
 
 
+@pytest.mark.parametrize(
+    ("milliseconds", "chosen"),
+    [((30, 20, 15), "720p"), ((50, 30, 15), "360p"), ((50, 40, 30), "144p"), ((80, 50, 60), "360p")],
+)
+def test_quality_auto_takes_the_largest_that_leaves_time_or_else_the_fastest(
+    make: MakeEngine, monkeypatch: pytest.MonkeyPatch, milliseconds: tuple[float, ...], chosen: str
+) -> None:
+    engine = make(quality="auto")
+    costs = dict(zip(PICTURE_SIZES.values(), milliseconds, strict=True))
+    step = engine.step
+    monkeypatch.setattr(
+        engine, "step", lambda action: replace(step(action), timings={"decode": costs[engine.info.size]})
+    )
+    engine.warm_up()
+    assert engine.info.size == PICTURE_SIZES[chosen]
+
+
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 @pytest.mark.parametrize("shape", [(144, 256), (1080, 1920), (64, 500), (700, 70), (1, 1)])
 def test_a_start_frame_may_have_any_size(make: MakeEngine, shape: tuple[int, int], dtype: str) -> None:
