@@ -31,7 +31,7 @@ class DreamOptions:
     checkpoint: Path | None = None
     """Weights of your own: a folder that training wrote."""
     quality: Literal["auto", "720p", "360p", "144p"] = "auto"
-    """Size of the picture; auto takes the largest that holds 24 frames a second."""
+    """Size of the picture; auto takes the largest that holds 24 frames a second, or the fastest if none does."""
     memory: Literal["on", "off"] = "on"
     """Spatial memory; off forgets everything but the last frames, and shows how fast the world fades without it."""
     runtime: Literal["auto", "openvino", "eager"] = "auto"
