@@ -61,7 +61,7 @@ def test_the_distance_is_one_number_a_pair_and_none_for_equal_pictures(judge: Ju
     one, other = pictures(11), pictures(11, seed=1)
     apart = judge.distance(one, other)
     assert apart.shape == (11,) and apart.dtype == np.float64 and (apart > 0).all()
-    np.testing.assert_allclose(judge.distance(other, one), apart, rtol=1e-4)
+    np.testing.assert_allclose(judge.distance(other, one), apart, rtol=1e-5)
     np.testing.assert_allclose(judge.distance(one, one), 0, atol=1e-6)
     np.testing.assert_allclose(judge.distance(one[8:9], other[8:9])[0], apart[8], rtol=1e-4)
     assert judge.distance(one[:0], other[:0]).shape == (0,)
@@ -75,10 +75,9 @@ def test_what_is_observed_does_not_depend_on_how_pictures_are_batched(judge: Jud
     assert whole.key_scores.shape == (18, len(KEYS)) and judge.keys(whole).shape == (18, len(KEYS))
     for first in (0, 6, 13):
         part = judge.observe(film[first : first + 6])
-        # Processors sum in other orders for other batches.
-        np.testing.assert_allclose(part.moved, whole.moved[first : first + 5], rtol=1e-4, atol=1e-4)
-        parts_read = judge.read_conditions(film[first : first + 6])
-        np.testing.assert_allclose(parts_read, read[first : first + 6], rtol=1e-4, atol=1e-4)
+        # Other batches may be summed in another order, which costs the last bits of large numbers too.
+        np.testing.assert_allclose(part.moved, whole.moved[first : first + 5], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(judge.read_conditions(film[first : first + 6]), read[first : first + 6], atol=1e-5)
     assert judge.clip_features(whole, 16, 1).shape == (4, CLIP_DIM)
     assert judge.clip_features(whole, 32, 8).shape == (0, CLIP_DIM)
 
